@@ -1,0 +1,49 @@
+# Two commands for everyone: `make warehouse` and `make test`. One for contributors: `make check`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: warehouse test test-fast check format lock clean help
+help:
+	@echo "make warehouse   set up, fetch what is due, build, check and publish the warehouse"
+	@echo "make test        set up and run the whole test suite (no network needed)"
+	@echo "make test-fast   the part of it that takes under a minute"
+	@echo "make check       format, lint, types, SQL"
+	@echo "make lock        resolve the dependencies again and write requirements.lock"
+
+# The locked environment: uv does the work, from the PATH or from the environment itself.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Lightwell needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@PATH="$$PATH:$(BIN)" uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@PATH="$$PATH:$(BIN)" uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+warehouse: $(READY)
+	@$(BIN)/lightwell refresh
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+check: $(READY)
+	$(BIN)/ruff format --check src tests dags benchmarks
+	$(BIN)/ruff check src tests dags benchmarks
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+format: $(READY)
+	$(BIN)/ruff format src tests dags benchmarks
+	$(BIN)/ruff check --fix src tests dags benchmarks
+
+lock: $(READY)
+	@PATH="$$PATH:$(BIN)" uv lock --quiet --upgrade
+	@PATH="$$PATH:$(BIN)" uv export --quiet --all-extras --all-groups --no-emit-project --no-header -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,21 @@
+"""What can go wrong, in words a person can act on. Every message says what was met, where, and what to do next."""
+
+
+class LightwellError(Exception):
+    """Anything a user, a publisher or the network can cause. The CLI prints it in one line, without a traceback."""
+
+
+class DeclarationError(LightwellError):
+    """A source declaration, codelist or correction is not valid."""
+
+
+class FetchError(LightwellError):
+    """A document could not be fetched or taken in; the reason is also in the ledger."""
+
+
+class LayoutError(LightwellError):
+    """A document is not laid out as its declaration says. The document is quarantined whole, with this as reason."""
+
+
+class BuildError(LightwellError):
+    """A release could not be built or published. The published release is untouched."""

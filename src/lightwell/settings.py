@@ -1,0 +1,74 @@
+"""Where things are and what is allowed: the data home, the files that travel with the code, the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def resource(name: str) -> Path:
+    """Folder `sql`, `expectations`, `edition`, `codelists` or `sources` that travels with the code.
+
+    An installed wheel carries them inside the package; a checkout keeps them at its top level.
+    """
+    inside = _PACKAGE / name
+    if inside.is_dir():
+        return inside
+    checkout = _PACKAGE.parent.parent
+    return checkout / "warehouse" / name if name == "edition" else checkout / name
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run's settings. `home` is the data home; everything Lightwell writes stands below it."""
+
+    home: Path
+    extra_sources: Path | None = None  # a folder of declarations beside the packaged ones
+    allow_private_addresses: bool = False  # for tests that run a publisher on this machine
+    offline: bool = False
+    seconds_between_requests: float = 1.0  # a host is asked for one thing a second at most
+    connect_timeout: float = 6.0
+    read_timeout: float = 60.0
+    keep_releases: int = 5
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read LIGHTWELL_HOME (default ./warehouse), LIGHTWELL_SOURCES, LIGHTWELL_OFFLINE and the test switch
+        LIGHTWELL_ALLOW_PRIVATE_ADDRESSES (which also lifts the pause between requests)."""
+        env = os.environ if environ is None else environ
+        private = env.get("LIGHTWELL_ALLOW_PRIVATE_ADDRESSES", "") == "1"
+        sources = env.get("LIGHTWELL_SOURCES")
+        return cls(
+            home=Path(env.get("LIGHTWELL_HOME") or "warehouse").expanduser().absolute(),
+            extra_sources=Path(sources).expanduser().absolute() if sources else None,
+            allow_private_addresses=private,
+            offline=env.get("LIGHTWELL_OFFLINE", "") == "1",
+            seconds_between_requests=0.0 if private else 1.0,
+        )
+
+    @property
+    def archive(self) -> Path:
+        """Documents by sha256, and the ledger."""
+        return self.home / "archive"
+
+    @property
+    def figures(self) -> Path:
+        """Readings, cached by (sha256, extractor version)."""
+        return self.home / "figures"
+
+    @property
+    def quarantine(self) -> Path:
+        """What the newest build did not let in, as CSV: a copy for people, the tables are in the release."""
+        return self.home / "quarantine"
+
+    @property
+    def releases(self) -> Path:
+        """One folder a release."""
+        return self.home / "releases"
+
+    @property
+    def database(self) -> Path:
+        """The current release: a link that is swapped in one step."""
+        return self.home / "lightwell.duckdb"

@@ -1,0 +1,227 @@
+"""A source: one declaration (`sources/<id>.yml`) and, where the format's reader needs help, one small function.
+
+The declaration says what to fetch, how the documents are laid out, and what the figures mean. Everything in it is
+validated on load: an unknown key, a pattern that does not compile or a host that is not allowed fails with the file's
+name and the key.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lightwell import tables
+from lightwell.archive import Document
+from lightwell.errors import DeclarationError
+from lightwell.settings import Settings, resource
+from lightwell.tables import Figure
+
+Extractor = Callable[[Document, "Layout"], Iterator[Figure]]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"the pattern {pattern!r} does not compile: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+Year = Annotated[int, Field(ge=1990, le=2100)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DocumentRule(_Strict):
+    """Where the documents of a range of years are published. `{year}` stands for the year reported on."""
+
+    urls: list[str]  # alternatives for one document: mirrors and guessed paths, tried in order
+    first: Year | None = None  # first and last year reported on; a rule without a year is one document
+    last: Year | None = None
+
+
+class Discovery(_Strict):
+    """A page that links to the documents: every link that matches is fetched as well."""
+
+    page: str
+    link: Pattern  # searched in the absolute URL
+
+
+class Table(_Strict):
+    """One table of a layout. Which keys it needs depends on `kind`; `lightwell.tables` says what each means."""
+
+    name: str
+    kind: Literal["list", "grid", "prose"]
+    label: str | None = None  # name of the label that the row's text becomes
+    header: Pattern | None = None  # text of the label column's header (list), of the table's title or first cell (grid)
+    columns: dict[str, Pattern] = {}  # list: printed header of each number column, by the name its figures get
+    column_labels: list[Pattern] = []  # grid: named groups over the joined header text of a column become labels
+    cell: Pattern | None = (
+        None  # grid: named group `text` and others, once for each figure in a cell; default: the cell
+    )
+    skip_columns: Pattern | None = None  # grid: header texts of columns that hold no figure
+    skip_rows: Pattern | None = None  # grid and list: label texts of rows that hold no figure
+    pattern: Pattern | None = None  # prose: named group `text`, the others become labels
+    required: bool = True  # prose: whether a document without it is unlike the layout
+    total: Pattern | None = None  # list: the row that ends the table and holds the printed total
+
+
+class Layout(_Strict):
+    """How the documents of a range of periods are laid out. Drift is data: a new layout, not a copy of code."""
+
+    since: Year | None = Field(default=None, alias="from")
+    until: Year | None = Field(default=None, alias="to")
+    period: Pattern | None = None  # named group `year`, found in the document's own title
+    tables: list[Table]
+    ignore: list[Pattern] = []  # whole lines on a table page that are no data
+
+
+class FromLabel(_Strict):
+    """How one field of an observation is filled from a figure's labels."""
+
+    label: str  # the label to read
+    map: dict[Pattern, str] | None = None  # pattern over the whole printed text -> code; None: the field's codelist
+    total: str | None = None  # the code where the label is a total
+
+
+Value = str | FromLabel
+
+
+class Observe(_Strict):
+    """What the figures of one table mean. A plain string is a constant; otherwise a label is read."""
+
+    table: str
+    metric: Value
+    time_period: Value
+    subject: Value = "_T"
+    ref_area: Value = "_T"
+    harm: Value = "_T"
+    dimensions: dict[str, Value] = {}
+    totals: dict[str, Pattern] = {}  # label -> pattern of the printed text that makes the figure a total
+    freq: Literal["A", "S", "Q", "M", "D"] = "A"
+    comparator: Literal["=", ">", "<", "~", ">=", "<="] = "="
+    obs_status: Literal["A", "E", "P", "B"] = "A"
+
+
+class Reconcile(_Strict):
+    """Parts that must add up exactly to a total printed in the same document."""
+
+    table: str
+    across: str  # the label over which the parts are added; all other labels are held fixed
+    parts: Pattern | None = None  # default: every figure of the table that is no total across that label
+    total: Pattern | None = None  # default: the label's pattern in `totals`
+
+
+class Source(_Strict):
+    """A publication series of one publisher, as declared."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
+    title: str
+    publisher: str  # code in the organisation codelist
+    reporter: str  # who counted; usually the publisher
+    description: str  # what is counted, in our own words
+    caveats: list[str] = []  # printed with every export
+    landing_page: str
+    licence: str
+    cadence: Literal["annual", "half-yearly", "quarterly", "monthly", "irregular"]
+    published_after_days: int = 0  # usual days from a period's end to its publication
+    hosts: list[str]  # nothing is fetched from anywhere else, redirects included
+    media_type: str
+    max_bytes: int = 20_000_000
+    max_pages: int = 200
+    documents: list[DocumentRule] = []
+    discover: list[Discovery] = []
+    method: Literal["read", "transcribed"] = "read"
+    format: Literal["pdf"]
+    layouts: list[Layout]
+    observe: list[Observe]
+    reconcile: list[Reconcile] = []
+    quarantined_rows: int = 0  # more rows than this in quarantine put the whole document there
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Source":
+        urls = [u for d in self.documents for u in d.urls] + [d.page for d in self.discover]
+        for url in urls:
+            if (host := urlsplit(url).hostname) not in self.hosts:
+                raise ValueError(f"hosts: {host} of {url} is not among the allowed hosts")
+        known = {t.name for layout in self.layouts for t in layout.tables}
+        for name in [o.table for o in self.observe] + [r.table for r in self.reconcile]:
+            if name not in known:
+                raise ValueError(f"no layout has a table named {name!r}")
+        if silent := known - {o.table for o in self.observe}:
+            raise ValueError(f"observe: nothing says what the figures of {sorted(silent)} mean")
+        return self
+
+    def extractor(self) -> Extractor:
+        """The function `extract` of `sources/<id>.py`, or the plain reader of the format where there is none."""
+        name = f"lightwell.sources.{self.id}"
+        if importlib.util.find_spec(name) is not None:
+            return importlib.import_module(name).extract  # type: ignore[no-any-return]
+        return importlib.import_module(f"lightwell.tables.{self.format}").extract  # type: ignore[no-any-return]
+
+    def extractor_version(self) -> str:
+        """Twelve hex digits that change whenever the code or the layouts that read this source change."""
+        modules = [tables.__file__, str(Path(tables.__file__).parent / f"{self.format}.py")]
+        spec = importlib.util.find_spec(f"lightwell.sources.{self.id}")
+        if spec is not None and spec.origin:
+            modules.append(spec.origin)
+        digest = hashlib.sha256()
+        for module in modules:
+            digest.update(Path(module).read_bytes())
+        for layout in self.layouts:
+            digest.update(layout.model_dump_json(by_alias=True).encode())
+        return digest.hexdigest()[:12]
+
+    def next_expected(self, newest_year: int | None) -> date | None:
+        """The day by which the next document is usually out, given the newest year held; None if irregular."""
+        if self.cadence != "annual" or newest_year is None:
+            return None
+        return date(newest_year + 1, 12, 31) + timedelta(days=self.published_after_days)
+
+
+def load(source_id: str, settings: Settings | None = None) -> Source:
+    """The declaration of one source. Raises DeclarationError with the known ids where there is none of that name."""
+    sources = {path.stem: path for path in _declarations(settings)}
+    if source_id not in sources:
+        raise DeclarationError(f"no source {source_id!r}; there are: {', '.join(sorted(sources))}")
+    return _load(sources[source_id])
+
+
+def list_sources(settings: Settings | None = None) -> list[Source]:
+    """Every declared source, in order of id."""
+    return [_load(path) for path in _declarations(settings)]
+
+
+def _declarations(settings: Settings | None) -> list[Path]:
+    folders = [resource("sources")]
+    if settings is not None and settings.extra_sources is not None:
+        folders.append(settings.extra_sources)
+    return sorted((p for folder in folders for p in folder.glob("*.yml")), key=lambda p: p.stem)
+
+
+@cache
+def _load(path: Path) -> Source:
+    try:
+        data: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        source = Source.model_validate(data)
+    except yaml.YAMLError as error:
+        raise DeclarationError(f"{path.name} is not YAML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DeclarationError(f"{path.name}: {where}: {first['msg']}") from None
+    if source.id != path.stem:
+        raise DeclarationError(f"{path.name}: id: is {source.id!r}, must be the file's name")
+    return source

@@ -1,0 +1,75 @@
+"""Bytes to figures: one module a format, and the two words they share.
+
+A reader takes numbers out of a document exactly as printed. It maps no name, parses no number, and knows no network
+and no clock. What it cannot account for it raises as `LayoutError`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import parse_qsl, urlencode
+
+Box = tuple[float, float, float, float]  # x0, top, x1, bottom in points, origin at the top left of the page
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """Where a figure stands. Page and box for a PDF; sheet and cell for a workbook; line and column for a text
+    table; a JSON pointer for JSON. Unused parts are None."""
+
+    page: int | None = None  # counted from 1
+    box: Box | None = None
+    sheet: str | None = None
+    cell: str | None = None  # A1 notation
+    line: int | None = None  # counted from 1, as a text editor does
+    column: str | None = None
+    pointer: str | None = None  # RFC 6901
+
+    def __str__(self) -> str:
+        """The form kept in the warehouse: `page=3&box=434.80,677.10,489.80,688.10`, `sheet=A&cell=B3`, `line=7&column=value`."""
+        parts = {
+            "page": self.page,
+            "box": None if self.box is None else ",".join(f"{v:.2f}" for v in self.box),
+            "sheet": self.sheet,
+            "cell": self.cell,
+            "line": self.line,
+            "column": self.column,
+            "pointer": self.pointer,
+        }
+        return urlencode({k: v for k, v in parts.items() if v is not None}, safe=",/ ")
+
+    @classmethod
+    def parse(cls, text: str) -> "Locator":
+        """The inverse of `str`. Raises ValueError on a key it does not know or a box that is not four numbers."""
+        parts = dict(parse_qsl(text, strict_parsing=True, keep_blank_values=True))
+        unknown = parts.keys() - {"page", "box", "sheet", "cell", "line", "column", "pointer"}
+        if unknown:
+            raise ValueError(f"unknown locator part {sorted(unknown)} in {text!r}")
+        box = None
+        if "box" in parts:
+            x0, top, x1, bottom = (float(v) for v in parts["box"].split(","))
+            box = (x0, top, x1, bottom)
+        return cls(
+            page=int(parts["page"]) if "page" in parts else None,
+            box=box,
+            sheet=parts.get("sheet"),
+            cell=parts.get("cell"),
+            line=int(parts["line"]) if "line" in parts else None,
+            column=parts.get("column"),
+            pointer=parts.get("pointer"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number as printed, with its labels as printed and its locator, before any interpretation.
+
+    `table` is the name the layout gives to the table it stands in; `labels` maps the layout's label names to printed
+    text, for example {"year": "2022", "esp": "Facebook", "column": "Reports"}.
+    """
+
+    table: str
+    labels: Mapping[str, str]
+    text: str
+    locator: Locator

@@ -1,0 +1,1 @@
+"""PDF tables to figures."""
