@@ -13,6 +13,10 @@ class FetchError(LightwellError):
     """A document could not be fetched or taken in; the reason is also in the ledger."""
 
 
+class ArchiveError(LightwellError):
+    """The archive could not be written, or does not hold a document as the ledger says it was stored."""
+
+
 class LayoutError(LightwellError):
     """A document is not laid out as its declaration says. The document is quarantined whole, with this as reason."""
 

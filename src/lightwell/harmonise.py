@@ -1,11 +1,21 @@
 """Figures to observations: names, periods, numbers, units. What matches nothing is quarantined with its text."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import calendar
+import hashlib
+import json
+import re
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
 
+from lightwell import codes
 from lightwell.archive import Document
-from lightwell.source import Source
+from lightwell.codes import Codelists, Correction, Metric, squeeze
+from lightwell.errors import DeclarationError
+from lightwell.source import FromLabel, Observe, Source, Value
 from lightwell.tables import Figure
 
 
@@ -67,8 +77,556 @@ class Harmonised:
     provisional: Mapping[str, str]  # organisation code made up for a name not met before -> the printed name
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedNumber:
+    """What a printed number says. `value` is None where none is printed (status O) or only a bound is (status Q)."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    comparator: str | None  # as printed; None where the text does not say
+    status: str  # A | O | Q
+    note: str | None = None
+
+
+class Period(NamedTuple):
+    """A calendar period: its code, its length (A, S, Q, M, D), its first and its last day."""
+
+    time_period: str
+    freq: str
+    start: date
+    end: date
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+
+_FRACTIONS = frozenset({"percent", "days"})  # units whose values need not be whole
+_MISSING = frozenset({"", "-", "--", "–", "—", "n/a"})
+_SPACES = "\u00a0\u2007\u2009\u202f"  # spaces that typesetters put inside a number; a plain space parts two numbers
+_GROUPED = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[1-9][0-9]{{0,2}}(?:[{_SPACES}][0-9]{{3}})+"
+_NUMBER = re.compile(
+    rf"(?P<comparator>[<>]=?|[≤≥~]|[a-z]+(?: [a-z]+)?)?\s*"
+    rf"(?P<whole>{_GROUPED})(?:\.(?P<fraction>[0-9]+))?"
+    rf"(?:\s?(?P<scale>thousand|million|billion|[kmb]))?(?:\s?(?P<percent>%))?\s?(?P<marks>[*†‡§¹²³]+)?",
+    re.IGNORECASE,
+)
+_COMPARATORS = {
+    "≤": "<=",
+    "≥": ">=",
+    "over": ">",
+    "more than": ">",
+    "at least": ">=",
+    "fewer than": "<",
+    "less than": "<",
+}
+_COMPARATORS |= {"under": "<", "about": "~", "around": "~", "approximately": "~", "nearly": "<", "almost": "<"}
+_COMPARATORS |= {sign: sign for sign in ("<", ">", "<=", ">=", "~")}
+_SCALES = {"thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "b": 9}
+_NEGATIVE = re.compile(r"[-–—−]\s?[.\d].*|\(\s?[.\d].*\)")
+
+
+def parse_number(text: str, unit: str = "count") -> ParsedNumber:
+    """Read a number as printed: `21,165,208`, `0`, `-`, `<50`, `>1,000`, `69.1 million`; `4.1%` in the unit percent.
+
+    Nothing is guessed: a negative number, grouping that is not by three, a plain space inside, a part of a whole count,
+    a percent sign without the unit percent (or the reverse) or a value that no float holds exactly raises ValueError.
+    """
+    if squeeze(text).casefold() in _MISSING:
+        return ParsedNumber(None, None, None, None, "O")
+    printed = text.strip()
+    if _NEGATIVE.fullmatch(printed):
+        raise ValueError(f"{text!r} is negative, which no count can be")
+    match = _NUMBER.fullmatch(printed)
+    if match is None:
+        raise ValueError(f"{text!r} is not a number as this publisher prints them; its grouping may be malformed")
+    if (match["percent"] is not None) != (unit == "percent"):
+        sign = "has" if match["percent"] else "has no"
+        raise ValueError(f"{text!r} {sign} percent sign but its unit is {unit}")
+    number = _scaled(match, text)
+    if unit not in _FRACTIONS and (number != number.to_integral_value() or (match["fraction"] and not match["scale"])):
+        raise ValueError(f"{text!r} is not whole, but {unit} is counted whole (and a point may part thousands)")
+    comparator = _comparator(match["comparator"], text)
+    note = f"printed with the footnote mark {match['marks']}" if match["marks"] else None
+    if comparator in ("<", "<=") and match["comparator"].casefold() not in ("nearly", "almost"):
+        return _below(number, comparator, unit, text, note)
+    return ParsedNumber(_exact(number, text), None, None, comparator, "A", note)
+
+
+def _scaled(match: re.Match[str], text: str) -> Decimal:
+    whole, fraction = re.sub("[^0-9]", "", match["whole"]), match["fraction"] or ""
+    if len(whole) + len(fraction) > 18 or (len(whole) > 1 and whole.startswith("0")):
+        raise ValueError(f"{text!r} begins with a zero or is too long for a count")
+    if match["scale"] and match["percent"]:
+        raise ValueError(f"{text!r} is both scaled and a percentage")
+    number = Decimal(f"{whole}.{fraction or '0'}")
+    return number.scaleb(_SCALES[match["scale"].casefold()]) if match["scale"] else number
+
+
+def _comparator(printed: str | None, text: str) -> str | None:
+    if printed is None:
+        return None
+    if printed.casefold() not in _COMPARATORS:
+        raise ValueError(f"{text!r} begins with {printed!r}, which is no comparator that is known here")
+    return _COMPARATORS[printed.casefold()]
+
+
+def _below(number: Decimal, comparator: str, unit: str, text: str, note: str | None) -> ParsedNumber:
+    high = number - 1 if comparator == "<" and unit not in _FRACTIONS else number
+    if high < 0:
+        raise ValueError(f"{text!r} leaves no count: none is below zero")
+    return ParsedNumber(None, 0.0, _exact(high, text), comparator, "Q", note)
+
+
+def _exact(number: Decimal, text: str) -> float:
+    value = float(number)
+    if abs(number) > 2**53 or Decimal(repr(value)) != number:
+        raise ValueError(f"{text!r} cannot be kept exactly as a number")
+    return value
+
+
+# --- periods --------------------------------------------------------------------------------------------------------
+
+_MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
+_MONTH_NUMBERS = {name[:length]: n for n, name in enumerate(_MONTHS, start=1) for length in (3, len(name))} | {
+    "sept": 9
+}
+_YEAR = "(?P<year>[0-9]{4})"
+_PERIODS = (
+    ("A", re.compile(rf"(?:CY ?)?{_YEAR}", re.IGNORECASE)),
+    ("S", re.compile(rf"{_YEAR}[- ]?[SH](?P<part>[12])|[SH](?P<part2>[12]) (?P<year2>[0-9]{{4}})", re.IGNORECASE)),
+    ("Q", re.compile(rf"{_YEAR}[- ]?Q(?P<part>[1-4])|Q(?P<part2>[1-4]) (?P<year2>[0-9]{{4}})", re.IGNORECASE)),
+    ("M", re.compile(rf"{_YEAR}-(?P<part>[0-9]{{2}})|(?P<part2>[a-z]+) (?P<year2>[0-9]{{4}})", re.IGNORECASE)),
+    ("D", re.compile(rf"{_YEAR}-(?P<part>[0-9]{{2}})-(?P<day>[0-9]{{2}})")),
+)
+_MONTHS_IN = {"A": 12, "S": 6, "Q": 3, "M": 1}
+
+
+@lru_cache(maxsize=4096)
+def parse_period(text: str) -> Period:
+    """Read a calendar period: `2022`, `CY 2022`, `2023-S1`, `H1 2023`, `2023-Q2`, `Q2 2023`, `July 2023`, `2024-01-31`.
+
+    A fiscal year is no calendar year and is refused. Anything else raises ValueError.
+    """
+    printed = squeeze(text)
+    if re.match(r"FY\b|FY ?[0-9]|fiscal\b", printed, re.IGNORECASE):
+        raise ValueError(f"{text!r} is a fiscal year, which is no calendar year: its months must be declared")
+    for freq, pattern in _PERIODS:
+        if match := pattern.fullmatch(printed):
+            found = match.groupdict()
+            year = int(found.get("year") or found["year2"])
+            if not 1990 <= year <= 2100:
+                raise ValueError(f"{text!r} is outside 1990 to 2100")
+            part = found.get("part") or found.get("part2") or "1"
+            return _period(freq, year, _MONTH_NUMBERS.get(part.casefold(), part), int(found.get("day") or 1), text)
+    raise ValueError(f"{text!r} is no period like 2022, CY 2022, 2023-S1, 2023-Q2, July 2023 or 2024-01-31")
+
+
+def _period(freq: str, year: int, part: int | str, day: int, text: str) -> Period:
+    try:
+        number = int(part)
+        if freq == "D":
+            start = date(year, number, day)
+            return Period(start.isoformat(), freq, start, start)
+        months = _MONTHS_IN[freq]
+        start = date(year, (number - 1) * months + 1, 1)
+    except ValueError:
+        raise ValueError(f"{text!r} names no month or day that there is") from None
+    last = start.month + months - 1
+    end = date(year, last, calendar.monthrange(year, last)[1])
+    code = {"A": f"{year}", "S": f"{year}-S{number}", "Q": f"{year}-Q{number}", "M": f"{year}-{number:02d}"}[freq]
+    return Period(code, freq, start, end)
+
+
+# --- observations ---------------------------------------------------------------------------------------------------
+
+
 def to_observations(
     figures: Iterable[Figure], document: Document, source: Source, extractor_version: str
 ) -> Harmonised:
-    """Give every figure its codes, period, unit and value, as the declaration's `observe` rules say."""
-    raise NotImplementedError
+    """Give every figure its codes, period, unit and value, as the declaration's `observe` rules say.
+
+    A figure that a closed list, a map or a grammar does not know is quarantined with the reason; an organisation not
+    met before becomes provisional. Raises DeclarationError where a constant of the declaration is in no codelist.
+    """
+    work = _Work(source, document, extractor_version, codes.codelists())
+    _check_constants(work)
+    observations: list[Observation] = []
+    quarantined: list[Quarantined] = []
+    for figure in figures:
+        try:
+            observations.append(_observe(figure, work))
+        except _RowError as refusal:
+            quarantined.append(_set_aside(figure, work, str(refusal)))
+    kept, repeated = _part_duplicates(observations)
+    met = {observation.subject for observation in kept}
+    return Harmonised(kept, quarantined + repeated, {c: n for c, n in sorted(work.provisional.items()) if c in met})
+
+
+def unused_corrections(observations: Iterable[Observation]) -> list[Correction]:
+    """Corrections whose figures are there but print something else: the publisher has mended it, so remove the line.
+
+    A correction is used where it was applied to any observation; where no figure matches it at all, it says nothing.
+    """
+    by_table: dict[tuple[str, str], list[Correction]] = {}
+    for correction in codes.codelists().correction.values():
+        by_table.setdefault((correction.source_id, correction.table_name), []).append(correction)
+    met: dict[str, Correction] = {}
+    used = set()
+    for observation in observations:
+        for correction in by_table.get((observation.source_id, observation.figure.table), ()):
+            if _concerns(correction, observation.figure.labels):
+                met[correction.correction_id] = correction
+                if _applies(correction, observation.figure.labels):
+                    used.add(correction.correction_id)
+    return [correction for code, correction in sorted(met.items()) if code not in used]
+
+
+_FIELDS = ("metric", "subject", "ref_area", "harm")
+
+
+class _RowError(ValueError):
+    """Why a figure cannot become an observation. Its text is the row's reason in quarantine."""
+
+
+class _Coded(NamedTuple):
+    code: str
+    dimensions: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One document's figures while they are harmonised: what is declared, and what was looked up before."""
+
+    source: Source
+    document: Document
+    extractor_version: str
+    lists: Codelists
+    provisional: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, list[Observe]] = field(default_factory=dict)
+    corrections: dict[str, list[Correction]] = field(default_factory=dict)
+    coded: dict[tuple[int, str, str, date | None], _Coded | str] = field(default_factory=dict)  # or why not
+    series: dict[tuple[object, ...], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for rule in self.source.observe:
+            self.rules.setdefault(rule.table, []).append(rule)
+        for correction in self.lists.correction.values():
+            if correction.source_id == self.source.id:
+                self.corrections.setdefault(correction.table_name, []).append(correction)
+
+
+def _check_constants(work: _Work) -> None:
+    lists, where = work.lists, f"{work.source.id}.yml"
+    known: Mapping[str, Container[str]] = {
+        "metric": lists.metric,
+        "subject": lists.organisation,
+        "ref_area": lists.area,
+        "harm": lists.harm,
+    }
+    constants: list[tuple[str, str, Container[str]]] = [
+        ("publisher", work.source.publisher, lists.organisation),
+        ("reporter", work.source.reporter, lists.organisation),
+    ]
+    for rule in work.source.observe:
+        for name, codelist in known.items():
+            if isinstance(value := getattr(rule, name), str):
+                constants.append((f"observe {rule.table}: {name}", value, codelist))
+    for name, code, codelist in constants:
+        if code not in codelist:
+            raise DeclarationError(f"{where}: {name}: {code!r} is in no codelist; add it there or correct it here")
+
+
+def _observe(figure: Figure, work: _Work) -> Observation:
+    rule = _rule(figure, work)
+    labels, note = _corrected(figure, work)
+    texts = {label: squeeze(text) for label, text in labels.items()}
+    totals = _totals(texts, rule)
+    period = _period_of(texts, totals, rule, work)
+    fields = {name: _code(name, getattr(rule, name), texts, totals, period.end, work) for name in _FIELDS}
+    metric = _metric(fields["metric"].code, work)
+    number = _number(figure, rule, metric.unit_measure)
+    dimensions = _dimensions(texts, totals, fields, period, rule, work)
+    key = (fields["subject"].code, metric.metric, fields["harm"].code, fields["ref_area"].code, dimensions, rule.freq)
+    comparator = number.comparator or rule.comparator
+    exact = comparator == "=" or number.status != "A"
+    series_id = _series_id(key if exact else (*key, comparator), metric.unit_measure, work)
+    locator = str(figure.locator)
+    return Observation(
+        observation_id=_observation_id(figure, locator, series_id, period.time_period, work),
+        series_id=series_id,
+        source_id=work.source.id,
+        document_id=work.document.document_id,
+        reporter=work.source.reporter,
+        subject=fields["subject"].code,
+        metric=metric.metric,
+        harm=fields["harm"].code,
+        ref_area=fields["ref_area"].code,
+        dimensions=dict(dimensions),
+        freq=rule.freq,
+        time_period=period.time_period,
+        period_start=period.start,
+        period_end=period.end,
+        obs_value=number.value,
+        value_low=number.low,
+        value_high=number.high,
+        comparator=comparator,
+        unit_measure=metric.unit_measure,
+        obs_status=rule.obs_status if number.status == "A" else number.status,
+        is_total=bool(totals),
+        obs_text=figure.text,
+        label_text=_label_text(figure),
+        locator=locator,
+        extractor_version=work.extractor_version,
+        figure=figure,
+        note="; ".join(filter(None, (note, number.note))) or None,
+    )
+
+
+def _rule(figure: Figure, work: _Work) -> Observe:
+    rules = work.rules.get(figure.table, [])
+    if len(rules) != 1:
+        raise _RowError(
+            f"{len(rules)} `observe` rules are for the table {figure.table!r}, must be one: see the declaration"
+        )
+    return rules[0]
+
+
+def _corrected(figure: Figure, work: _Work) -> tuple[Mapping[str, str], str | None]:
+    """The labels with every correction made that applies, and a note that says so."""
+    labels, notes = figure.labels, []
+    for correction in work.corrections.get(figure.table, ()):
+        if _concerns(correction, figure.labels) and _applies(correction, figure.labels):
+            labels = {**labels, correction.field: correction.corrected}
+            what = f"{correction.field} printed {correction.printed!r}, read as {correction.corrected!r}"
+            notes.append(f"correction {correction.correction_id}: {what}")
+    return labels, "; ".join(notes) or None
+
+
+def _concerns(correction: Correction, labels: Mapping[str, str]) -> bool:
+    patterns = codes.match_patterns(correction).items()
+    return all(label in labels and pattern.fullmatch(squeeze(labels[label])) for label, pattern in patterns)
+
+
+def _applies(correction: Correction, labels: Mapping[str, str]) -> bool:
+    return squeeze(labels.get(correction.field, "")) == correction.printed
+
+
+def _totals(texts: Mapping[str, str], rule: Observe) -> frozenset[str]:
+    """The labels whose text says that the figure is a total across them."""
+    patterns = rule.totals.items()
+    return frozenset(label for label, pattern in patterns if label in texts and _full(pattern, texts[label]))
+
+
+def _full(pattern: str, text: str) -> re.Match[str] | None:
+    return re.fullmatch(pattern, text, re.IGNORECASE)
+
+
+def _period_of(texts: Mapping[str, str], totals: frozenset[str], rule: Observe, work: _Work) -> Period:
+    code = _code("time_period", rule.time_period, texts, totals, None, work).code
+    try:
+        period = parse_period(code)
+    except ValueError as error:
+        raise _RowError(f"time_period: {error}") from None
+    if period.freq != rule.freq:
+        raise _RowError(f"time_period: {code!r} has the frequency {period.freq}, declared is {rule.freq}")
+    return period
+
+
+def _code(
+    name: str, value: Value, texts: Mapping[str, str], totals: frozenset[str], on: date | None, work: _Work
+) -> _Coded:
+    """The code of one field. A label that the figure does not have reads as an empty text, which only a map takes."""
+    if isinstance(value, str):
+        return _Coded(value, {})
+    text = texts.get(value.label, "")
+    if value.label in totals and not (value.total is None and _is_mapped(value, text)):
+        return _Coded(codes.TOTAL if value.total is None else value.total, {})
+    key = (id(value), name, text, on)
+    if key not in work.coded:
+        try:
+            work.coded[key] = _look_up(name, value, text, on, work)
+        except _RowError as refusal:
+            work.coded[key] = str(refusal)
+    found = work.coded[key]
+    if isinstance(found, str):
+        raise _RowError(found)
+    return found
+
+
+def _look_up(name: str, value: FromLabel, text: str, on: date | None, work: _Work) -> _Coded:
+    if value.map is not None:
+        return _Coded(_mapped(name, value, text), {})
+    if name in ("time_period", "metric"):
+        return _Coded(text, {})
+    if on is None or name not in ("subject", "ref_area", "harm"):
+        raise _RowError(f"{name}: the label {value.label!r} ({text!r}) needs a map in the declaration")
+    return {"subject": _organisation, "ref_area": _area, "harm": _harm}[name](text, on, work)
+
+
+def _is_mapped(value: FromLabel, text: str) -> bool:
+    """Whether the map names the text itself, as it can a subtotal: `Total Federal Agencies: federal`."""
+    return any(_full(pattern, text) for pattern in value.map or {})
+
+
+def _mapped(name: str, value: FromLabel, text: str) -> str:
+    """The code of the one pattern that matches the whole text; `\\1` in a code stands for the pattern's first group."""
+    matches = [(match, code) for pattern, code in (value.map or {}).items() if (match := _full(pattern, text))]
+    found = sorted({match.expand(code) if "\\" in code else code for match, code in matches})
+    if len(found) != 1:
+        said = f"matches {len(found)} codes ({', '.join(found)})" if found else "matches no pattern of the map"
+        raise _RowError(f"{name}: {text!r} of the label {value.label!r} {said}: complete the declaration's map")
+    return found[0]
+
+
+_TOTAL_WORDS = r"(?:grand |sub-?)?totals?(?: (?:of|for|number|reports|esps?)\b.*)?[:*]*|sum|all(?: esps?| others?)?"
+
+
+def _organisation(text: str, on: date, work: _Work) -> _Coded:
+    if not re.search(r"[^\W\d_]", text):
+        raise _RowError(f"subject: {text!r} is no name of an organisation")
+    if _full(_TOTAL_WORDS, text):
+        raise _RowError(f"subject: {text!r} looks like a total that the declaration's `totals` does not know")
+    found = codes.find_organisation(text, work.source.id, on, work.lists)
+    if found is not None:
+        return _Coded(found.code, found.dimensions)
+    code = codes.provisional_code(text, work.lists.organisation)
+    work.provisional.setdefault(code, text)
+    return _Coded(code, codes.footnote_dimensions(text, work.source.id, on, work.lists))
+
+
+def _area(text: str, _on: date, work: _Work) -> _Coded:
+    found = codes.find_area(text, work.source.id, work.lists)
+    if found is None:
+        near = ", ".join(f"{name} ({code})" for name, code, _ in codes.nearest_areas(text))
+        raise _RowError(f"ref_area: {text!r} is no area that area_name.csv or ISO 3166 names; the nearest: {near}")
+    return _Coded(found.code, found.dimensions)
+
+
+def _harm(text: str, on: date, work: _Work) -> _Coded:
+    found = codes.find_harm(text, work.source.id, on, work.lists)
+    if found is None:
+        raise _RowError(f"harm: {text!r} is not in harm_label.csv for {work.source.id}: add it there after review")
+    return _Coded(found, {})
+
+
+def _metric(code: str, work: _Work) -> Metric:
+    if code not in work.lists.metric:
+        raise _RowError(f"metric: {code!r} is not in metric.csv: add it there or correct the declaration's map")
+    return work.lists.metric[code]
+
+
+def _dimensions(
+    texts: Mapping[str, str],
+    totals: frozenset[str],
+    fields: Mapping[str, _Coded],
+    period: Period,
+    rule: Observe,
+    work: _Work,
+) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for name, value in rule.dimensions.items():
+        found[name] = _code(f"dimension {name}", value, texts, totals, period.end, work).code
+    for coded in fields.values():
+        for name, code in coded.dimensions.items():
+            if found.setdefault(name, code) != code:
+                raise _RowError(f"dimension {name}: both {found[name]!r} and {code!r}")
+    _check_closed(fields, work)
+    return tuple(sorted(found.items()))
+
+
+def _check_closed(fields: Mapping[str, _Coded], work: _Work) -> None:
+    """Codes that came out of a map must be in their codelist too; an organisation may be a provisional one."""
+    lists = work.lists
+    codelists: tuple[Container[str], ...] = (lists.organisation, lists.area, lists.harm)
+    for name, known in zip(("subject", "ref_area", "harm"), codelists, strict=True):
+        code = fields[name].code
+        if code not in known and not (name == "subject" and code in work.provisional):
+            raise _RowError(f"{name}: {code!r} is in no codelist: correct the declaration's map")
+
+
+def _number(figure: Figure, rule: Observe, unit: str) -> ParsedNumber:
+    try:
+        number = parse_number(figure.text, unit)
+    except ValueError as error:
+        raise _RowError(f"number: {error}") from None
+    if number.comparator is not None and rule.comparator not in ("=", number.comparator):
+        raise _RowError(f"number: {figure.text!r} says {number.comparator}, the declaration says {rule.comparator}")
+    return number
+
+
+def _series_id(key: tuple[object, ...], unit: str, work: _Work) -> str:
+    if (found := work.series.get(key)) is None:
+        parts = [work.source.id, work.source.reporter, *key, unit]
+        found = work.series[key] = _digest(parts)
+    return found
+
+
+def _observation_id(figure: Figure, locator: str, series_id: str, time_period: str, work: _Work) -> str:
+    labels = sorted(figure.labels.items())
+    return _digest([work.document.document_id, figure.table, locator, labels, series_id, time_period])
+
+
+_write_json = json.JSONEncoder(separators=(",", ":")).encode  # one encoder for all: a new one each time is slow
+
+
+def _digest(parts: list[object]) -> str:
+    return hashlib.sha256(_write_json(parts).encode()).hexdigest()[:16]
+
+
+def _label_text(figure: Figure) -> str:
+    return " | ".join(figure.labels.values())
+
+
+def _set_aside(figure: Figure, work: _Work, reason: str) -> Quarantined:
+    return Quarantined(
+        source_id=work.source.id,
+        document_id=work.document.document_id,
+        scope="row",
+        reason=reason,
+        table=figure.table,
+        label_text=_label_text(figure),
+        obs_text=figure.text,
+        locator=str(figure.locator),
+    )
+
+
+# --- duplicates -----------------------------------------------------------------------------------------------------
+
+
+def _part_duplicates(observations: list[Observation]) -> tuple[list[Observation], list[Quarantined]]:
+    """Set aside what contradicts itself: one series and period printed twice in a table, or differently in two tables.
+
+    A figure that several tables of a document print alike is kept each time: a repeat is evidence, and every table
+    needs its own total.
+    """
+    groups: dict[tuple[str, str], list[Observation]] = {}
+    for observation in observations:
+        groups.setdefault((observation.series_id, observation.time_period), []).append(observation)
+    aside: list[Quarantined] = []
+    for group in groups.values():
+        tables = {o.figure.table for o in group}
+        if len({_said(o) for o in group}) > 1 or len(tables) < len(group):
+            texts = "; ".join(f"{o.label_text}: {o.obs_text!r} at {o.locator}" for o in group)
+            reason = f"duplicate key, one series and period printed more than once: {texts}"
+            aside += [_duplicate(o, reason) for o in group]
+    gone = {q.observation_id for q in aside}
+    return [o for o in observations if o.observation_id not in gone], aside
+
+
+def _said(observation: Observation) -> tuple[float | None, float | None, float | None, str]:
+    return observation.obs_value, observation.value_low, observation.value_high, observation.obs_status
+
+
+def _duplicate(observation: Observation, reason: str) -> Quarantined:
+    return Quarantined(
+        source_id=observation.source_id,
+        document_id=observation.document_id,
+        scope="row",
+        reason=reason,
+        expectation="one_figure_a_series_and_period",
+        table=observation.figure.table,
+        label_text=observation.label_text,
+        obs_text=observation.obs_text,
+        locator=observation.locator,
+        observation_id=observation.observation_id,
+    )

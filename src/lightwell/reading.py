@@ -1,12 +1,27 @@
-"""Documents to readings: a document's figures, cached by (sha256, extractor version), and the edition beside them."""
+"""Documents to readings: a document's figures, cached by (sha256, extractor version), and the edition beside them.
 
-from dataclasses import dataclass
-from datetime import date
+The edition is what ships with the code: the figures of documents that the publishers do not let us pass on, as sorted
+CSV with sha256, locator and printed text, so that a first build needs no network. Where the archive holds a document
+of the edition, the archive's own reading takes over.
+"""
 
+import csv
+import importlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from lightwell import archive
 from lightwell.archive import Document
-from lightwell.settings import Settings
-from lightwell.source import Source
-from lightwell.tables import Figure
+from lightwell.errors import BuildError, LayoutError
+from lightwell.settings import Settings, resource
+from lightwell.source import Layout, Source
+from lightwell.tables import Figure, Locator
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +37,229 @@ class Reading:
     problem: str | None = None  # the LayoutError: the whole document goes to quarantine
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One document of a build: from the archive, to be read, or with its reading given."""
+
+    source: Source
+    document: Document
+    given: Reading | None = None  # the edition's figures, or why the archived file cannot be used
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
 def read(document: Document, source: Source, settings: Settings) -> Reading:
-    """Read one archived document, from the cache if this version of the extractor has read it before."""
-    raise NotImplementedError
+    """Read one archived document, from the cache if this version of the extractor has read it before.
+
+    Never raises for what a document holds: a document unlike its layout becomes a reading with a problem.
+    """
+    cached = _cache(document, source, settings)
+    if cached.is_file():
+        return _from_json(json.loads(cached.read_text(encoding="utf-8")))
+    reading = _extract(document, source, source.extractor_version())
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    partial = cached.with_suffix(f".{os.getpid()}.part")
+    partial.write_text(json.dumps(_to_json(reading), ensure_ascii=False), encoding="utf-8")
+    partial.replace(cached)
+    return reading
 
 
-def edition() -> list[tuple[Document, Reading]]:
-    """The documents and figures that ship with the code."""
-    raise NotImplementedError
+def is_cached(document: Document, source: Source, settings: Settings) -> bool:
+    """Whether this version of the extractor has read the document before."""
+    return _cache(document, source, settings).is_file()
+
+
+def _cache(document: Document, source: Source, settings: Settings) -> Path:
+    name = f"{document.document_id}-{source.id}-{source.extractor_version()}.json"
+    return settings.figures / document.document_id[:2] / name
+
+
+def _extract(document: Document, source: Source, version: str) -> Reading:
+    found = Reading(document.document_id, source.id, version, [])
+    if document.path is None:
+        return replace(found, problem=f"the file is not in the archive: add it again with `lightwell add {source.id}`")
+    reader = importlib.import_module(f"lightwell.tables.{source.format}")
+    try:
+        opening = reader.opening(document.path)
+        found = replace(found, title=opening.title, dated_on=opening.dated_on)
+        layout = choose_layout(source, opening.text)
+        return replace(found, figures=list(source.extractor()(document, layout)))
+    except LayoutError as error:
+        return replace(found, problem=str(error))
+
+
+def choose_layout(source: Source, text: str) -> Layout:
+    """The layout for the period that the first page prints. Raises LayoutError where none covers it."""
+    years = []
+    for layout in source.layouts:
+        match = re.search(layout.period, text) if layout.period else None
+        year = int(match["year"]) if match else None
+        if layout.period is None or (
+            year is not None and (layout.since or 0) <= year and (layout.until is None or year <= layout.until)
+        ):
+            return layout
+        years.append(year)
+    if any(years):
+        raise LayoutError(
+            f"the document reports on {max(y for y in years if y)}, and no layout of {source.id} covers it"
+        )
+    raise LayoutError(
+        f"the first page does not say which period it reports on (expected {source.layouts[0].period!r}); "
+        f"is this a document of {source.id}?"
+    )
+
+
+def _to_json(reading: Reading) -> dict[str, Any]:
+    figures = [[f.table, dict(f.labels), f.text, str(f.locator)] for f in reading.figures]
+    dated = reading.dated_on.isoformat() if reading.dated_on else None
+    return {**asdict(replace(reading, figures=[], dated_on=None)), "dated_on": dated, "figures": figures}
+
+
+def _from_json(data: dict[str, Any]) -> Reading:
+    figures = [Figure(table, labels, text, Locator.parse(where)) for table, labels, text, where in data["figures"]]
+    dated = date.fromisoformat(data["dated_on"]) if data["dated_on"] else None
+    return Reading(**{**data, "figures": figures, "dated_on": dated})
+
+
+# ------------------------------------------------------------------------------------------------------------- edition
+
+_DOCUMENT_COLUMNS = [
+    "document_id", "source_id", "url", "title", "published_on", "published_basis", "retrieved_at", "media_type",
+    "bytes", "licence", "extractor_version",
+]  # fmt: skip
+_FIGURE_COLUMNS = ["document_id", "table", "labels", "text", "locator"]
+
+
+def edition(folder: Path | None = None) -> list[tuple[Document, Reading]]:
+    """The documents and figures that ship with the code. Raises BuildError where the two files disagree."""
+    folder = folder or resource("edition")
+    figures: dict[tuple[str, str], list[Figure]] = {}
+    for path in sorted((folder / "figures").glob("*.csv")):
+        for row in _rows(path, _FIGURE_COLUMNS):
+            figure = Figure(row["table"], json.loads(row["labels"]), row["text"], Locator.parse(row["locator"]))
+            figures.setdefault((row["document_id"], path.stem), []).append(figure)
+    found = []
+    for row in _rows(folder / "documents.csv", _DOCUMENT_COLUMNS):
+        document = _edition_document(row)
+        taken = figures.pop((document.document_id, document.source_id), [])
+        reading = Reading(document.document_id, document.source_id, row["extractor_version"], taken, document.title)
+        found.append((document, reading))
+    if figures:
+        raise BuildError(f"the edition has figures of documents it does not list: {sorted(figures)[0]}")
+    return found
+
+
+def _edition_document(row: dict[str, str]) -> Document:
+    return Document(
+        document_id=row["document_id"],
+        source_id=row["source_id"],
+        url=row["url"] or None,
+        title=row["title"] or None,
+        published_on=date.fromisoformat(row["published_on"]),
+        published_basis=row["published_basis"],
+        retrieved_at=datetime.fromisoformat(row["retrieved_at"]),
+        media_type=row["media_type"],
+        bytes=int(row["bytes"]),
+        licence=row["licence"],
+        method="edition",
+    )
+
+
+def _rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        reader = csv.DictReader(handle)
+        if reader.fieldnames != columns:
+            raise BuildError(f"{path.name} of the edition has columns {reader.fieldnames}, expected {columns}")
+        yield from reader
+
+
+def write_edition(sources: Iterable[Source], settings: Settings, folder: Path) -> tuple[int, int]:
+    """Write what the archive holds as sorted CSV: documents and figures, whose numbers are returned.
+
+    Raises BuildError for an empty archive and for a document that cannot be read.
+    """
+    known = {source.id: source for source in sources}
+    pairs = [take(Input(known[d.source_id], d), settings) for d in archive.documents(settings, known.values())]
+    if not pairs:
+        raise BuildError(f"the archive in {settings.home} is empty: `lightwell add` the originals first")
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    documents: list[dict[str, Any]] = []
+    figures: dict[str, list[dict[str, Any]]] = {}
+    for document, reading in sorted(pairs, key=lambda p: (p[0].source_id, p[0].document_id)):
+        if reading.problem:
+            raise BuildError(f"{document.title or document.document_id[:12]} cannot be read: {reading.problem}")
+        row = {c: getattr(document, c, None) for c in _DOCUMENT_COLUMNS[:-1]}
+        retrieved = document.retrieved_at.isoformat(timespec="seconds")
+        documents.append({**row, "retrieved_at": retrieved, "extractor_version": reading.extractor_version})
+        figures.setdefault(document.source_id, []).extend(
+            {
+                "document_id": document.document_id,
+                "table": f.table,
+                "labels": json.dumps(dict(f.labels), ensure_ascii=False),
+                "text": f.text,
+                "locator": str(f.locator),
+            }
+            for f in sorted(
+                reading.figures, key=lambda f: (f.table, f.locator.page or 0, f.locator.box or (0.0, 0.0, 0.0, 0.0))
+            )
+        )
+    _write(folder / "documents.csv", _DOCUMENT_COLUMNS, documents)
+    for source_id, rows in figures.items():
+        _write(folder / "figures" / f"{source_id}.csv", _FIGURE_COLUMNS, rows)
+    return len(documents), sum(len(rows) for rows in figures.values())
+
+
+def _place(figure: Figure) -> tuple[str, int, float, float]:
+    """Reading order: table by table, page by page, from the top, from the left."""
+    x0, top, _, _ = figure.locator.box or (0.0, 0.0, 0.0, 0.0)
+    return figure.table, figure.locator.page or 0, top, x0
+
+
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+# -------------------------------------------------------------------------------------------------------------- inputs
+
+
+def inputs(sources: Iterable[Source], settings: Settings) -> list[Input]:
+    """Every document a build takes in: the archive's, and the edition's where the archive lacks them.
+
+    A file that is missing or damaged becomes a document in quarantine, unless the edition has its figures.
+    """
+    known = {source.id: source for source in sources}
+    damaged: list[tuple[Document, str]] = []
+    held = archive.documents(settings, known.values(), on_damage=lambda *found: damaged.append(found))
+    found = {(d.source_id, d.document_id): Input(known[d.source_id], d) for d in held}
+    for document, read in edition():
+        if document.source_id in known:
+            found.setdefault(
+                (document.source_id, document.document_id), Input(known[document.source_id], document, read)
+            )
+    for document, problem in damaged:
+        lost = Reading(document.document_id, document.source_id, "", [], problem=problem)
+        found.setdefault((document.source_id, document.document_id), Input(known[document.source_id], document, lost))
+    return [found[key] for key in sorted(found)]
+
+
+def take(item: Input, settings: Settings) -> tuple[Document, Reading]:
+    """The reading of one input, and its document with title and publication date as far as they are known.
+
+    The date is, in this order: what the person who added the file said, what the document's own metadata say, what the
+    server said when it was fetched, the day it was retrieved. `published_basis` tells which.
+    """
+    if item.given is not None:
+        return item.document, item.given
+    reading = read(item.document, item.source, settings)
+    document = replace(item.document, title=item.document.title or reading.title)
+    if document.published_on is None and reading.dated_on is not None:
+        document = replace(document, published_on=reading.dated_on, published_basis="document")
+    if document.published_on is None and (said := archive.last_modified_on(settings, document)) is not None:
+        document = replace(document, published_on=said, published_basis="http")
+    if document.published_on is None:
+        document = replace(document, published_on=document.retrieved_at.date(), published_basis="retrieved")
+    return document, reading

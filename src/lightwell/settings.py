@@ -59,11 +59,6 @@ class Settings:
         return self.home / "figures"
 
     @property
-    def quarantine(self) -> Path:
-        """What the newest build did not let in, as CSV: a copy for people, the tables are in the release."""
-        return self.home / "quarantine"
-
-    @property
     def releases(self) -> Path:
         """One folder a release."""
         return self.home / "releases"

@@ -13,19 +13,21 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lightwell import tables
-from lightwell.archive import Document
 from lightwell.errors import DeclarationError
 from lightwell.settings import Settings, resource
 from lightwell.tables import Figure
 
-Extractor = Callable[[Document, "Layout"], Iterator[Figure]]
+if TYPE_CHECKING:
+    from lightwell.archive import Document
+
+Extractor = Callable[["Document", "Layout"], Iterator[Figure]]
 
 
 def _compiles(pattern: str) -> str:
@@ -71,6 +73,7 @@ class Table(_Strict):
     cell: Pattern | None = (
         None  # grid: named group `text` and others, once for each figure in a cell; default: the cell
     )
+    row_labels: Pattern | None = None  # grid: named groups over the row's text become labels in place of `label`
     skip_columns: Pattern | None = None  # grid: header texts of columns that hold no figure
     skip_rows: Pattern | None = None  # grid and list: label texts of rows that hold no figure
     pattern: Pattern | None = None  # prose: named group `text`, the others become labels
@@ -84,6 +87,9 @@ class Layout(_Strict):
     since: Year | None = Field(default=None, alias="from")
     until: Year | None = Field(default=None, alias="to")
     period: Pattern | None = None  # named group `year`, found in the document's own title
+    period_label: str | None = (
+        "year"  # the label that this year becomes; null where the tables print years of their own
+    )
     tables: list[Table]
     ignore: list[Pattern] = []  # whole lines on a table page that are no data
 
@@ -140,7 +146,6 @@ class Source(_Strict):
     hosts: list[str]  # nothing is fetched from anywhere else, redirects included
     media_type: str
     max_bytes: int = 20_000_000
-    max_pages: int = 200
     documents: list[DocumentRule] = []
     discover: list[Discovery] = []
     method: Literal["read", "transcribed"] = "read"
@@ -173,13 +178,14 @@ class Source(_Strict):
 
     def extractor_version(self) -> str:
         """Twelve hex digits that change whenever the code or the layouts that read this source change."""
-        modules = [tables.__file__, str(Path(tables.__file__).parent / f"{self.format}.py")]
+        folder = Path(tables.__file__).parent
+        modules = [*folder.glob("*.py"), *(folder / self.format).glob("*.py")]
         spec = importlib.util.find_spec(f"lightwell.sources.{self.id}")
         if spec is not None and spec.origin:
-            modules.append(spec.origin)
+            modules.append(Path(spec.origin))
         digest = hashlib.sha256()
-        for module in modules:
-            digest.update(Path(module).read_bytes())
+        for module in sorted(modules):
+            digest.update(module.read_bytes())
         for layout in self.layouts:
             digest.update(layout.model_dump_json(by_alias=True).encode())
         return digest.hexdigest()[:12]
@@ -202,6 +208,11 @@ def load(source_id: str, settings: Settings | None = None) -> Source:
 def list_sources(settings: Settings | None = None) -> list[Source]:
     """Every declared source, in order of id."""
     return [_load(path) for path in _declarations(settings)]
+
+
+def list_ids(settings: Settings | None = None) -> list[str]:
+    """The ids that are declared, in order. No declaration is read, so one with a mistake is among them."""
+    return sorted({path.stem for path in _declarations(settings)})
 
 
 def _declarations(settings: Settings | None) -> list[Path]:

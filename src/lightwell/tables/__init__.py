@@ -27,7 +27,7 @@ class Locator:
     pointer: str | None = None  # RFC 6901
 
     def __str__(self) -> str:
-        """The form kept in the warehouse: `page=3&box=434.80,677.10,489.80,688.10`, `sheet=A&cell=B3`, `line=7&column=value`."""
+        """The form kept in the warehouse: `page=3&box=434.80,677.10,489.80,688.10` or `sheet=A&cell=B3`."""
         parts = {
             "page": self.page,
             "box": None if self.box is None else ",".join(f"{v:.2f}" for v in self.box),

@@ -1,0 +1,467 @@
+-- The warehouse's tables, the view observation and the macro as_of. Runs on DuckDB 1.5 and 2.x.
+-- Instants are UTC. No name is qualified with the catalog: the file is opened under other names.
+
+-- Codelists: the CSV files of src/lightwell/codelists, and the areas of ISO 3166-1. An empty cell is null.
+
+CREATE TABLE organisation (
+    organisation VARCHAR PRIMARY KEY,
+    name VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    country VARCHAR,
+    note VARCHAR
+);
+COMMENT ON TABLE organisation IS 'One row an organisation: who counts, or whom a count is about.';
+COMMENT ON COLUMN organisation.organisation IS 'Code of the organisation; _T all, esp all service providers together.';
+COMMENT ON COLUMN organisation.name IS 'Name of the organisation, as we write it.';
+COMMENT ON COLUMN organisation.kind IS 'brand, company, clearinghouse, hotline, government, aggregate ...';
+COMMENT ON COLUMN organisation.country IS 'Seat of the organisation: code in area; null where not recorded.';
+COMMENT ON COLUMN organisation.note IS 'What a reader must know about it.';
+
+CREATE TABLE organisation_name (
+    name VARCHAR NOT NULL,
+    organisation VARCHAR,
+    source_id VARCHAR,
+    valid_from DATE,
+    valid_to DATE,
+    combined BOOLEAN,
+    variant VARCHAR
+);
+COMMENT ON TABLE organisation_name IS 'One row a name as publishers print it; the name * says what an asterisk means.';
+COMMENT ON COLUMN organisation_name.name IS 'The name as printed.';
+COMMENT ON COLUMN organisation_name.organisation IS 'Code of the organisation it stands for.';
+COMMENT ON COLUMN organisation_name.source_id IS 'The source that prints it so; null any.';
+COMMENT ON COLUMN organisation_name.valid_from IS 'First day on which it means that; null open.';
+COMMENT ON COLUMN organisation_name.valid_to IS 'Last day on which it means that; null open.';
+COMMENT ON COLUMN organisation_name.combined IS 'True where the count takes in affiliated companies.';
+COMMENT ON COLUMN organisation_name.variant IS 'Word that tells this series of the organisation from its others.';
+
+CREATE TABLE organisation_parent (
+    organisation VARCHAR NOT NULL,
+    parent VARCHAR NOT NULL,
+    valid_from DATE,
+    valid_to DATE,
+    source VARCHAR
+);
+COMMENT ON TABLE organisation_parent IS 'One row a time in which an organisation belonged to another.';
+COMMENT ON COLUMN organisation_parent.organisation IS 'Code of the organisation.';
+COMMENT ON COLUMN organisation_parent.parent IS 'Code of the organisation it belonged to.';
+COMMENT ON COLUMN organisation_parent.valid_from IS 'First day; null open.';
+COMMENT ON COLUMN organisation_parent.valid_to IS 'Last day; null open.';
+COMMENT ON COLUMN organisation_parent.source IS 'Where this is said.';
+
+CREATE TABLE area (
+    ref_area VARCHAR PRIMARY KEY,
+    name VARCHAR NOT NULL,
+    alpha_2 VARCHAR,
+    kind VARCHAR NOT NULL
+);
+COMMENT ON TABLE area IS 'One row a country or territory of ISO 3166-1, or one of the few codes beside it.';
+COMMENT ON COLUMN area.ref_area IS 'ISO 3166-1 alpha-3; ANT, XKX, EUROPE; _T all, _U unknown, _Z not applicable.';
+COMMENT ON COLUMN area.name IS 'Name of the area, after ISO 3166-1.';
+COMMENT ON COLUMN area.alpha_2 IS 'ISO 3166-1 alpha-2 code, where there is one.';
+COMMENT ON COLUMN area.kind IS 'country, former, region (never added to a country) or special.';
+
+CREATE TABLE area_name (
+    name VARCHAR NOT NULL,
+    ref_area VARCHAR NOT NULL,
+    source_id VARCHAR,
+    variant VARCHAR,
+    note VARCHAR
+);
+COMMENT ON TABLE area_name IS 'One row a name as publishers print it that ISO 3166 does not know.';
+COMMENT ON COLUMN area_name.name IS 'The name as printed.';
+COMMENT ON COLUMN area_name.ref_area IS 'Code of the area it stands for.';
+COMMENT ON COLUMN area_name.source_id IS 'The source that prints it so; null any.';
+COMMENT ON COLUMN area_name.variant IS 'Word that tells this series of the area from its others.';
+COMMENT ON COLUMN area_name.note IS 'Why it stands for that.';
+
+CREATE TABLE unit (
+    unit_measure VARCHAR PRIMARY KEY,
+    title VARCHAR NOT NULL,
+    note VARCHAR
+);
+COMMENT ON TABLE unit IS 'One row a unit of measure.';
+COMMENT ON COLUMN unit.unit_measure IS 'Code of the unit.';
+COMMENT ON COLUMN unit.title IS 'The unit in words.';
+COMMENT ON COLUMN unit.note IS 'What one of it is.';
+
+CREATE TABLE metric (
+    metric VARCHAR PRIMARY KEY,
+    title VARCHAR NOT NULL,
+    unit_measure VARCHAR NOT NULL,
+    measure VARCHAR NOT NULL,
+    additive BOOLEAN NOT NULL,
+    definition VARCHAR NOT NULL
+);
+COMMENT ON TABLE metric IS 'One row a quantity that is counted. Different quantities never share a metric.';
+COMMENT ON COLUMN metric.metric IS 'Code of the metric.';
+COMMENT ON COLUMN metric.title IS 'The metric in words.';
+COMMENT ON COLUMN metric.unit_measure IS 'Its unit: code in unit.';
+COMMENT ON COLUMN metric.measure IS 'flow (in the period), stock (at its end), cumulative or share.';
+COMMENT ON COLUMN metric.additive IS 'Whether its parts may be added over what it is broken down by.';
+COMMENT ON COLUMN metric.definition IS 'What one of it is, and what is not counted.';
+
+CREATE TABLE harm (
+    harm VARCHAR PRIMARY KEY,
+    title VARCHAR NOT NULL,
+    parent VARCHAR,
+    luxembourg_term VARCHAR,
+    definition VARCHAR
+);
+COMMENT ON TABLE harm IS 'One row a kind of harm, after the Luxembourg Guidelines.';
+COMMENT ON COLUMN harm.harm IS 'Code of the kind of harm; _T all kinds.';
+COMMENT ON COLUMN harm.title IS 'The kind of harm in words.';
+COMMENT ON COLUMN harm.parent IS 'The wider kind it belongs to.';
+COMMENT ON COLUMN harm.luxembourg_term IS 'Term of the Luxembourg Guidelines, where there is one.';
+COMMENT ON COLUMN harm.definition IS 'What it takes in.';
+
+CREATE TABLE harm_label (
+    source_id VARCHAR NOT NULL,
+    label VARCHAR NOT NULL,
+    harm VARCHAR NOT NULL,
+    valid_from DATE,
+    valid_to DATE,
+    note VARCHAR
+);
+COMMENT ON TABLE harm_label IS 'One row a name that a source prints for a kind of harm.';
+COMMENT ON COLUMN harm_label.source_id IS 'The source that prints it.';
+COMMENT ON COLUMN harm_label.label IS 'The name as printed.';
+COMMENT ON COLUMN harm_label.harm IS 'Code of the kind of harm it stands for.';
+COMMENT ON COLUMN harm_label.valid_from IS 'First day on which it means that; null open.';
+COMMENT ON COLUMN harm_label.valid_to IS 'Last day on which it means that; null open.';
+COMMENT ON COLUMN harm_label.note IS 'Why it stands for that.';
+
+CREATE TABLE series_break (
+    break_id VARCHAR PRIMARY KEY,
+    source_id VARCHAR,
+    metric VARCHAR,
+    subject VARCHAR,
+    ref_area VARCHAR,
+    time_period VARCHAR NOT NULL,
+    title VARCHAR NOT NULL,
+    description VARCHAR NOT NULL,
+    citation VARCHAR
+);
+COMMENT ON TABLE series_break
+IS 'One row a change of definition: values before and after must not be compared. Null in a code means all.';
+COMMENT ON COLUMN series_break.break_id IS 'Name of the break.';
+COMMENT ON COLUMN series_break.source_id IS 'The source it concerns; null all.';
+COMMENT ON COLUMN series_break.metric IS 'The metric it concerns; null all.';
+COMMENT ON COLUMN series_break.subject IS 'The organisation it concerns; null all.';
+COMMENT ON COLUMN series_break.ref_area IS 'The area it concerns; null all.';
+COMMENT ON COLUMN series_break.time_period IS 'First period of the new definition.';
+COMMENT ON COLUMN series_break.title IS 'The break in a few words.';
+COMMENT ON COLUMN series_break.description IS 'What changed and how it moves the numbers.';
+COMMENT ON COLUMN series_break.citation IS 'Where this is said.';
+
+CREATE TABLE event (
+    event_id VARCHAR PRIMARY KEY,
+    event_date DATE NOT NULL,
+    title VARCHAR NOT NULL,
+    ref_area VARCHAR,
+    description VARCHAR,
+    citation VARCHAR
+);
+COMMENT ON TABLE event IS 'One row something that happened and that can move the numbers.';
+COMMENT ON COLUMN event.event_id IS 'Name of the event.';
+COMMENT ON COLUMN event.event_date IS 'Day it happened or came into force.';
+COMMENT ON COLUMN event.title IS 'The event in a few words.';
+COMMENT ON COLUMN event.ref_area IS 'Where: code in area; null everywhere.';
+COMMENT ON COLUMN event.description IS 'What happened and how it can move the numbers.';
+COMMENT ON COLUMN event.citation IS 'Where this is said.';
+
+CREATE TABLE correction (
+    correction_id VARCHAR PRIMARY KEY,
+    source_id VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    match VARCHAR NOT NULL,
+    field VARCHAR NOT NULL,
+    printed VARCHAR NOT NULL,
+    corrected VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    citation VARCHAR NOT NULL,
+    recorded_on DATE NOT NULL
+);
+COMMENT ON TABLE correction IS 'One row a publisher''s slip in a printed label that is read as meant.';
+COMMENT ON COLUMN correction.correction_id IS 'Name of the correction.';
+COMMENT ON COLUMN correction.source_id IS 'The source that prints it.';
+COMMENT ON COLUMN correction.table_name IS 'Table of the layout in which it stands.';
+COMMENT ON COLUMN correction.match IS 'JSON object: label to the pattern its whole text must meet.';
+COMMENT ON COLUMN correction.field IS 'The label that is replaced.';
+COMMENT ON COLUMN correction.printed IS 'What is printed.';
+COMMENT ON COLUMN correction.corrected IS 'What is read in its place.';
+COMMENT ON COLUMN correction.reason IS 'How we know.';
+COMMENT ON COLUMN correction.citation IS 'Where this can be seen.';
+COMMENT ON COLUMN correction.recorded_on IS 'Day the correction was written down.';
+
+CREATE TABLE obs_status (
+    obs_status VARCHAR PRIMARY KEY,
+    title VARCHAR NOT NULL,
+    note VARCHAR
+);
+COMMENT ON TABLE obs_status IS 'One row a status of a value (SDMX).';
+COMMENT ON COLUMN obs_status.obs_status
+IS 'Code: A normal, E estimated, P provisional, B break, Q suppressed, O missing.';
+COMMENT ON COLUMN obs_status.title IS 'The status in words.';
+COMMENT ON COLUMN obs_status.note IS 'When it is given.';
+
+CREATE TABLE freq (
+    freq VARCHAR PRIMARY KEY,
+    title VARCHAR NOT NULL,
+    note VARCHAR
+);
+COMMENT ON TABLE freq IS 'One row a length of period (SDMX).';
+COMMENT ON COLUMN freq.freq IS 'Code: A year, S half-year, Q quarter, M month, D day.';
+COMMENT ON COLUMN freq.title IS 'The length in words.';
+COMMENT ON COLUMN freq.note IS 'How its periods are written.';
+
+-- What was gathered. Foreign keys are audits (sql/audits/orphan.sql): with them declared, COPY FROM DATABASE fails.
+
+CREATE TABLE source (
+    source_id VARCHAR PRIMARY KEY,
+    title VARCHAR NOT NULL,
+    publisher VARCHAR NOT NULL,
+    reporter VARCHAR NOT NULL,
+    description VARCHAR NOT NULL,
+    caveats VARCHAR[] NOT NULL,
+    landing_page VARCHAR NOT NULL,
+    licence VARCHAR NOT NULL,
+    cadence VARCHAR NOT NULL,
+    published_after_days INTEGER NOT NULL,
+    method VARCHAR NOT NULL,
+    next_expected DATE
+);
+COMMENT ON TABLE source IS 'One row a source: a publication series of one publisher, as declared.';
+COMMENT ON COLUMN source.source_id IS 'Name of the source: the stem of its declaration.';
+COMMENT ON COLUMN source.title IS 'Title of the publication series.';
+COMMENT ON COLUMN source.publisher IS 'Who publishes it: code in organisation.';
+COMMENT ON COLUMN source.reporter IS 'Who counted: code in organisation; usually the publisher.';
+COMMENT ON COLUMN source.description IS 'What is counted, in our own words.';
+COMMENT ON COLUMN source.caveats IS 'What a reader of these numbers must know; printed with every export.';
+COMMENT ON COLUMN source.landing_page IS 'The publisher''s page about the series.';
+COMMENT ON COLUMN source.licence IS 'Terms under which the publisher offers the documents.';
+COMMENT ON COLUMN source.cadence IS 'annual, half-yearly, quarterly, monthly or irregular.';
+COMMENT ON COLUMN source.published_after_days IS 'Usual days from the end of a period to its publication.';
+COMMENT ON COLUMN source.method IS 'read: figures are read by code; transcribed: by hand, and reviewed.';
+COMMENT ON COLUMN source.next_expected
+IS 'Day by which the document after the newest one held is usually out; null where irregular or none is held.';
+
+CREATE TABLE document (
+    document_id VARCHAR NOT NULL CHECK (regexp_full_match(document_id, '[0-9a-f]{64}')),
+    source_id VARCHAR NOT NULL,
+    url VARCHAR,
+    title VARCHAR,
+    published_on DATE,
+    published_basis VARCHAR,
+    retrieved_at TIMESTAMP NOT NULL,
+    media_type VARCHAR NOT NULL,
+    bytes BIGINT NOT NULL CHECK (bytes >= 0),
+    licence VARCHAR NOT NULL,
+    method VARCHAR NOT NULL,
+    PRIMARY KEY (document_id, source_id)
+);
+COMMENT ON TABLE document IS 'One row a retrieved file and source it serves; what was not let in is here too.';
+COMMENT ON COLUMN document.document_id IS 'SHA-256 of the file''s bytes, in hex.';
+COMMENT ON COLUMN document.source_id IS 'The source it was retrieved for.';
+COMMENT ON COLUMN document.url IS 'Where it was retrieved; null where it was added by hand without saying.';
+COMMENT ON COLUMN document.title IS 'Its title, as the document says.';
+COMMENT ON COLUMN document.published_on IS 'Day of publication; null where nobody says.';
+COMMENT ON COLUMN document.published_basis
+IS 'Who says so: stated (by the person who added it), document (its own metadata), http or retrieved.';
+COMMENT ON COLUMN document.retrieved_at IS 'Instant (UTC) at which it was first retrieved.';
+COMMENT ON COLUMN document.media_type IS 'Media type sniffed from its bytes.';
+COMMENT ON COLUMN document.bytes IS 'Size in bytes.';
+COMMENT ON COLUMN document.licence IS 'Terms under which the publisher offers it.';
+COMMENT ON COLUMN document.method
+IS 'fetched, added (by hand), edition (its figures ship with the code) or transcribed.';
+
+CREATE TABLE observation_vintage (
+    observation_id VARCHAR PRIMARY KEY CHECK (regexp_full_match(observation_id, '[0-9a-f]{16}')),
+    series_id VARCHAR NOT NULL CHECK (regexp_full_match(series_id, '[0-9a-f]{16}')),
+    source_id VARCHAR NOT NULL,
+    document_id VARCHAR NOT NULL,
+    reporter VARCHAR NOT NULL,
+    subject VARCHAR NOT NULL,
+    metric VARCHAR NOT NULL,
+    harm VARCHAR NOT NULL,
+    ref_area VARCHAR NOT NULL,
+    dimensions MAP (VARCHAR, VARCHAR) NOT NULL,
+    freq VARCHAR NOT NULL,
+    time_period VARCHAR NOT NULL,
+    period_start DATE NOT NULL,
+    period_end DATE NOT NULL,
+    obs_value DOUBLE CHECK (isfinite(obs_value) AND obs_value >= 0),
+    value_low DOUBLE CHECK (isfinite(value_low)),
+    value_high DOUBLE CHECK (isfinite(value_high)),
+    comparator VARCHAR NOT NULL CHECK (comparator IN ('=', '>', '<', '~', '>=', '<=')),
+    unit_measure VARCHAR,
+    obs_status VARCHAR NOT NULL,
+    is_total BOOLEAN NOT NULL,
+    obs_text VARCHAR NOT NULL,
+    label_text VARCHAR NOT NULL,
+    locator VARCHAR NOT NULL,
+    extractor_version VARCHAR NOT NULL,
+    published_on DATE,
+    retrieved_at TIMESTAMP NOT NULL,
+    note VARCHAR,
+    CHECK (period_start <= period_end),
+    CHECK (value_low <= value_high)
+);
+COMMENT ON TABLE observation_vintage
+IS 'One row a published figure in one document, every vintage. Never sum over it: use observation.';
+COMMENT ON COLUMN observation_vintage.observation_id
+IS 'Sixteen hex digits: of document, locator, labels, series and period. lightwell cite takes it.';
+COMMENT ON COLUMN observation_vintage.series_id
+IS 'Sixteen hex digits: of source, reporter, subject, metric, harm, area, dimensions, frequency and unit.';
+COMMENT ON COLUMN observation_vintage.source_id IS 'The source the document belongs to.';
+COMMENT ON COLUMN observation_vintage.document_id IS 'SHA-256 of the document it was read from.';
+COMMENT ON COLUMN observation_vintage.reporter IS 'Who counted: code in organisation.';
+COMMENT ON COLUMN observation_vintage.subject
+IS 'Whom the count is about: code in organisation or provisional_organisation; _T all.';
+COMMENT ON COLUMN observation_vintage.metric IS 'What is counted: code in metric.';
+COMMENT ON COLUMN observation_vintage.harm IS 'Kind of harm: code in harm; _T all kinds.';
+COMMENT ON COLUMN observation_vintage.ref_area
+IS 'Area: code in area (ISO 3166-1 alpha-3); _T all areas, _U unknown, _Z not applicable.';
+COMMENT ON COLUMN observation_vintage.dimensions
+IS 'Further breakdowns by name, for example file_type; an empty map where there is none.';
+COMMENT ON COLUMN observation_vintage.freq IS 'Length of the period: code in freq (A, S, Q, M, D).';
+COMMENT ON COLUMN observation_vintage.time_period IS 'The period counted: 2023, 2023-S1, 2023-Q2 or 2023-07.';
+COMMENT ON COLUMN observation_vintage.period_start IS 'First day of the period.';
+COMMENT ON COLUMN observation_vintage.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN observation_vintage.obs_value
+IS 'The number, in unit_measure. Null where none is printed (O) or it is suppressed (Q); zero is zero.';
+COMMENT ON COLUMN observation_vintage.value_low IS 'Lower bound, where the publisher gives a range.';
+COMMENT ON COLUMN observation_vintage.value_high IS 'Upper bound, where the publisher gives a range.';
+COMMENT ON COLUMN observation_vintage.comparator IS 'How the value is meant: = exactly, > more than, ~ about ...';
+COMMENT ON COLUMN observation_vintage.unit_measure IS 'Unit of the value: code in unit; each metric has one.';
+COMMENT ON COLUMN observation_vintage.obs_status IS 'Status of the value: code in obs_status.';
+COMMENT ON COLUMN observation_vintage.is_total
+IS 'True where the figure is printed as the total of others. Never sum totals with their parts.';
+COMMENT ON COLUMN observation_vintage.obs_text IS 'The number exactly as printed.';
+COMMENT ON COLUMN observation_vintage.label_text IS 'The labels of the number exactly as printed.';
+COMMENT ON COLUMN observation_vintage.locator
+IS 'Where it stands in the document: page and box in points, sheet and cell, line and column, or JSON pointer.';
+COMMENT ON COLUMN observation_vintage.extractor_version IS 'Version of the code and layouts that read it.';
+COMMENT ON COLUMN observation_vintage.published_on IS 'Day the document was published; null where nobody says.';
+COMMENT ON COLUMN observation_vintage.retrieved_at IS 'Instant (UTC) at which the document was first retrieved.';
+COMMENT ON COLUMN observation_vintage.note IS 'What a reader of this number must know.';
+
+CREATE TABLE quarantine (
+    source_id VARCHAR NOT NULL,
+    document_id VARCHAR NOT NULL,
+    scope VARCHAR NOT NULL CHECK (scope IN ('row', 'document')),
+    reason VARCHAR NOT NULL CHECK (reason <> ''),
+    expectation VARCHAR,
+    table_name VARCHAR,
+    label_text VARCHAR,
+    obs_text VARCHAR,
+    locator VARCHAR,
+    observation_id VARCHAR
+);
+COMMENT ON TABLE quarantine IS 'One row a figure or document that is kept and queryable but not published.';
+COMMENT ON COLUMN quarantine.source_id IS 'The source the document belongs to.';
+COMMENT ON COLUMN quarantine.document_id IS 'SHA-256 of the document.';
+COMMENT ON COLUMN quarantine.scope IS 'row: this figure; document: nothing of the document is published.';
+COMMENT ON COLUMN quarantine.reason IS 'What was met and what to do about it.';
+COMMENT ON COLUMN quarantine.expectation IS 'The check that failed, where one did.';
+COMMENT ON COLUMN quarantine.table_name IS 'Table of the layout in which the figure stands.';
+COMMENT ON COLUMN quarantine.label_text IS 'The labels of the number exactly as printed.';
+COMMENT ON COLUMN quarantine.obs_text IS 'The number exactly as printed.';
+COMMENT ON COLUMN quarantine.locator IS 'Where it stands in the document, as in observation_vintage.';
+COMMENT ON COLUMN quarantine.observation_id IS 'The observation it would have been, where it came that far.';
+
+CREATE TABLE fetch_outcome (
+    source_id VARCHAR NOT NULL,
+    url VARCHAR,
+    attempted_at TIMESTAMP NOT NULL,
+    outcome VARCHAR NOT NULL CHECK (outcome IN ('stored', 'unchanged', 'failed')),
+    reason VARCHAR,
+    http_status INTEGER,
+    document_id VARCHAR,
+    media_type VARCHAR,
+    bytes BIGINT,
+    etag VARCHAR,
+    last_modified VARCHAR,
+    published_on DATE,
+    method VARCHAR NOT NULL
+);
+COMMENT ON TABLE fetch_outcome IS 'One row an attempt to get one document, successful or not.';
+COMMENT ON COLUMN fetch_outcome.source_id IS 'The source it was tried for.';
+COMMENT ON COLUMN fetch_outcome.url IS 'What was asked for; null where a person added a file without saying.';
+COMMENT ON COLUMN fetch_outcome.attempted_at IS 'Instant (UTC) of the attempt.';
+COMMENT ON COLUMN fetch_outcome.outcome IS 'stored, unchanged or failed.';
+COMMENT ON COLUMN fetch_outcome.reason IS 'Why it failed, and what to do.';
+COMMENT ON COLUMN fetch_outcome.http_status IS 'Status the server answered with, where it answered.';
+COMMENT ON COLUMN fetch_outcome.document_id IS 'SHA-256 of the document; set for stored and unchanged.';
+COMMENT ON COLUMN fetch_outcome.media_type IS 'Media type sniffed from the bytes.';
+COMMENT ON COLUMN fetch_outcome.bytes IS 'Bytes received.';
+COMMENT ON COLUMN fetch_outcome.etag IS 'ETag the server sent.';
+COMMENT ON COLUMN fetch_outcome.last_modified IS 'Last-Modified the server sent.';
+COMMENT ON COLUMN fetch_outcome.published_on IS 'Day of publication as said by the person who added the file.';
+COMMENT ON COLUMN fetch_outcome.method IS 'fetched or added.';
+
+CREATE TABLE provisional_organisation (
+    organisation VARCHAR NOT NULL,
+    printed_name VARCHAR NOT NULL,
+    source_id VARCHAR NOT NULL,
+    document_id VARCHAR NOT NULL,
+    PRIMARY KEY (organisation, source_id, document_id)
+);
+COMMENT ON TABLE provisional_organisation
+IS 'One row a name not met before and document: published under its printed name, to be reviewed.';
+COMMENT ON COLUMN provisional_organisation.organisation IS 'Code made from the printed name.';
+COMMENT ON COLUMN provisional_organisation.printed_name IS 'The name as printed.';
+COMMENT ON COLUMN provisional_organisation.source_id IS 'The source the document belongs to.';
+COMMENT ON COLUMN provisional_organisation.document_id IS 'SHA-256 of the document that prints the name.';
+
+CREATE TABLE release_info (
+    release_id VARCHAR PRIMARY KEY,
+    built_at TIMESTAMP NOT NULL,
+    lightwell_version VARCHAR NOT NULL,
+    inputs_digest VARCHAR NOT NULL,
+    duckdb_version VARCHAR NOT NULL
+);
+COMMENT ON TABLE release_info IS 'One row: which release this is and what made it.';
+COMMENT ON COLUMN release_info.release_id IS 'Name of the release: build time and six hex digits.';
+COMMENT ON COLUMN release_info.built_at IS 'Instant (UTC) of the build.';
+COMMENT ON COLUMN release_info.lightwell_version IS 'Version of Lightwell that built it.';
+COMMENT ON COLUMN release_info.inputs_digest IS 'Digest of everything that went in: same digest, same content.';
+COMMENT ON COLUMN release_info.duckdb_version IS 'Version of DuckDB that wrote the file.';
+
+CREATE VIEW observation AS
+SELECT *
+FROM observation_vintage
+QUALIFY row_number() OVER (
+    PARTITION BY series_id, time_period
+    ORDER BY
+        coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
+        retrieved_at DESC,
+        document_id DESC,
+        label_text DESC
+) = 1;
+COMMENT ON VIEW observation
+IS 'One row a series and period: its latest vintage by publication (else retrieval), retrieval, document_id.';
+
+CREATE VIEW vintage AS
+SELECT
+    *,
+    coalesce(published_on, cast(retrieved_at AS DATE)) AS known_on
+FROM observation_vintage
+QUALIFY row_number() OVER (PARTITION BY series_id, time_period, document_id ORDER BY label_text) = 1;
+COMMENT ON VIEW vintage
+IS 'One row a series, period and document: a figure that several tables of a document print alike stands once.';
+COMMENT ON COLUMN vintage.known_on IS 'Day the document was published, else retrieved.';
+
+CREATE MACRO as_of(day) AS TABLE -- noqa: CP05
+    SELECT *
+    FROM observation_vintage
+    WHERE coalesce(published_on, cast(retrieved_at AS DATE)) <= cast(day AS DATE)
+    QUALIFY row_number() OVER (
+        PARTITION BY series_id, time_period
+        ORDER BY
+            coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
+            retrieved_at DESC,
+            document_id DESC,
+            label_text DESC
+    ) = 1;
+COMMENT ON MACRO TABLE as_of IS 'observation as known on a day: as_of(DATE ''2023-06-30'').'; -- noqa: PRS

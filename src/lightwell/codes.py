@@ -1,0 +1,774 @@
+"""Codelists: the closed and open lists of codes, as CSV in `codelists/`, read once, typed and checked together.
+
+A fault in a list (an unknown code, a key twice, validities that overlap, a parent that does not exist) raises
+DeclarationError with the file and the line. Dates are ISO days and include their end; an empty cell is an open end.
+"""
+
+import csv
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+from lightwell.errors import DeclarationError
+from lightwell.settings import resource
+
+TOTAL, UNKNOWN, NOT_APPLICABLE = "_T", "_U", "_Z"
+MEASURES = ("flow", "stock", "cumulative", "share")
+ORGANISATION_KINDS = (
+    "aggregate",
+    "brand",
+    "clearinghouse",
+    "company",
+    "government",
+    "hotline",
+    "intergovernmental",
+    "nonprofit",
+)
+_CODE = re.compile(r"_[TUZ]|[a-z0-9]+(?:_[a-z0-9]+)*")
+_FOOTNOTE_MARKS = "*†‡"
+_LEGAL_FORM = re.compile(
+    "ab|ag|bv|co|corp|corporation|gmbh|inc|incorporated|kft|limited|llc|ltd|nv|opco|pbc|plc|pte|sarl|sro"
+)
+_SLASHED_FORMS = re.compile(r"\b(?:d\s*/\s*b\s*/\s*a|a/s)\b")
+_BETWEEN_PARTS = re.compile(r"[,/()\[\];:|–—]|\s-\s|\b(?:dba|d\.b\.a\.?)(?=\s)")
+_WORD = re.compile(r"[^\W_]+")
+_DATES = ("valid_from", "valid_to", "event_date", "recorded_on")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """Who counted or whom a count is about: a company, a brand, a hotline, or all of a kind together."""
+
+    organisation: str
+    name: str
+    kind: str
+    country: str  # ref_area of its seat; empty where not recorded
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationName:
+    """A name as publishers print it. The name `*` says what an asterisk after any name means in that source."""
+
+    name: str
+    organisation: str
+    source_id: str  # empty: any source
+    valid_from: str
+    valid_to: str
+    combined: str  # `yes`: the count takes in affiliated companies
+    variant: str  # not empty: another series of the same organisation, told apart by this word
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationParent:
+    """Which organisation another belongs to, and when."""
+
+    organisation: str
+    parent: str
+    valid_from: str
+    valid_to: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A country or territory of ISO 3166-1, or one of the few codes beside it."""
+
+    ref_area: str
+    name: str
+    alpha_2: str
+    kind: str  # country | former | region | special
+
+
+@dataclass(frozen=True, slots=True)
+class AreaName:
+    """A name as publishers print it that ISO 3166 does not know."""
+
+    name: str
+    ref_area: str
+    source_id: str
+    variant: str  # not empty: another series of the same area, told apart by this word
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is counted, in which unit, and whether its parts may be added."""
+
+    metric: str
+    title: str
+    unit_measure: str
+    measure: str  # flow | stock | cumulative | share
+    additive: str  # yes | no: over the areas, organisations or recipients it is broken down by
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of measure."""
+
+    unit_measure: str
+    title: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """A kind of harm. `luxembourg_term` is the term of the Luxembourg Guidelines, where there is one."""
+
+    harm: str
+    title: str
+    parent: str
+    luxembourg_term: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class HarmLabel:
+    """What a publisher calls a kind of harm."""
+
+    source_id: str
+    label: str
+    harm: str
+    valid_from: str
+    valid_to: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesBreak:
+    """A change of definition: values before and after are not comparable. An empty field means all."""
+
+    break_id: str
+    source_id: str
+    metric: str
+    subject: str
+    ref_area: str
+    time_period: str  # the first period of the new definition
+    title: str
+    description: str
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened and that can move the numbers."""
+
+    event_id: str
+    event_date: str
+    title: str
+    ref_area: str
+    description: str
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A publisher's slip in one printed label. `match` is a JSON object: label -> pattern over its whole text."""
+
+    correction_id: str
+    source_id: str
+    table_name: str
+    match: str
+    field: str  # the label that is replaced
+    printed: str
+    corrected: str
+    reason: str
+    citation: str
+    recorded_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status of an observation (SDMX)."""
+
+    obs_status: str
+    title: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """The length of a period (SDMX)."""
+
+    freq: str
+    title: str
+    note: str
+
+
+class Found(NamedTuple):
+    """What a printed name stands for, and the dimensions that tell its series apart."""
+
+    code: str
+    dimensions: Mapping[str, str]
+
+
+class Nearest(NamedTuple):
+    """A known name, its code, and how alike it is (0 to 100)."""
+
+    name: str
+    code: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Codelists:
+    """All codelists of one folder, checked against each other. Lists with a code are mappings from it."""
+
+    organisation: Mapping[str, Organisation]
+    organisation_name: list[OrganisationName]
+    organisation_parent: list[OrganisationParent]
+    area: Mapping[str, Area]
+    area_name: list[AreaName]
+    metric: Mapping[str, Metric]
+    unit: Mapping[str, Unit]
+    harm: Mapping[str, Harm]
+    harm_label: list[HarmLabel]
+    series_break: Mapping[str, SeriesBreak]
+    event: Mapping[str, Event]
+    correction: Mapping[str, Correction]
+    obs_status: Mapping[str, Status]
+    freq: Mapping[str, Frequency]
+    names_by_key: Mapping[tuple[str, str, bool], list[OrganisationName]]  # (source_id or '', key, asterisk)
+    areas_by_key: Mapping[tuple[str, str], AreaName]  # (source_id or '', key)
+    harms_by_key: Mapping[tuple[str, str], list[HarmLabel]]
+
+
+def codelists() -> Codelists:
+    """The codelists that travel with the code."""
+    return load(resource("codelists"))
+
+
+@cache
+def load(folder: Path) -> Codelists:
+    """Read and check every codelist of a folder. Raises DeclarationError naming file and line."""
+    unit = _keyed(_entries(folder, "unit", Unit))
+    organisations = _entries(folder, "organisation", Organisation)
+    organisation = _keyed(organisations)
+    _check_organisations(organisations)
+    metrics = _entries(folder, "metric", Metric)
+    metric = _keyed(metrics)
+    _check_metrics(metrics, unit)
+    harms = _entries(folder, "harm", Harm)
+    harm = _keyed(harms)
+    _check_harms(harms, harm)
+    breaks = _entries(folder, "series_break", SeriesBreak)
+    _check_breaks(breaks, metric, organisation)
+    events = _entries(folder, "event", Event)
+    _check_events(events)
+    corrections = _entries(folder, "correction", Correction)
+    _check_corrections(corrections)
+    parents = _entries(folder, "organisation_parent", OrganisationParent)
+    _check_parents(parents, organisation)
+    names = _entries(folder, "organisation_name", OrganisationName)
+    area_names = _entries(folder, "area_name", AreaName)
+    labels = _entries(folder, "harm_label", HarmLabel)
+    return Codelists(
+        organisation=organisation,
+        organisation_name=[entry.value for entry in names],
+        organisation_parent=[entry.value for entry in parents],
+        area=areas(),
+        area_name=[entry.value for entry in area_names],
+        metric=metric,
+        unit=unit,
+        harm=harm,
+        harm_label=[entry.value for entry in labels],
+        series_break=_keyed(breaks),
+        event=_keyed(events),
+        correction=_keyed(corrections),
+        obs_status=_keyed(_entries(folder, "obs_status", Status)),
+        freq=_keyed(_entries(folder, "freq", Frequency)),
+        names_by_key=_index_names(names, organisation),
+        areas_by_key=_index_areas(area_names),
+        harms_by_key=_index_harms(labels, harm),
+    )
+
+
+def areas() -> Mapping[str, Area]:
+    """Every area by its code: ISO 3166-1 alpha-3 from pycountry, and ANT, XKX, EUROPE, W1, _T, _U, _Z."""
+    return _areas()
+
+
+def as_rows(lists: Codelists) -> dict[str, list[dict[str, str]]]:
+    """Every codelist as rows of text by table name, in the files' order: what the warehouse loads and exports write."""
+    tables: dict[str, list[dict[str, str]]] = {}
+    for name in TABLES:
+        found = getattr(lists, name)
+        entries = found.values() if isinstance(found, Mapping) else found
+        tables[name] = [asdict(entry) for entry in entries]
+    return tables
+
+
+TABLES: Mapping[str, tuple[str, ...]] = {
+    name: tuple(f.name for f in fields(kind))
+    for name, kind in (
+        ("organisation", Organisation),
+        ("organisation_name", OrganisationName),
+        ("organisation_parent", OrganisationParent),
+        ("area", Area),
+        ("area_name", AreaName),
+        ("metric", Metric),
+        ("unit", Unit),
+        ("harm", Harm),
+        ("harm_label", HarmLabel),
+        ("series_break", SeriesBreak),
+        ("event", Event),
+        ("correction", Correction),
+        ("obs_status", Status),
+        ("freq", Frequency),
+    )
+}
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def squeeze(text: str) -> str:
+    """The text with every run of white space (no-break and thin spaces too) as one space, and none at its ends."""
+    return " ".join(text.split())
+
+
+def strip_marks(text: str) -> str:
+    """The text without the footnote marks at its end."""
+    return squeeze(text).rstrip(_FOOTNOTE_MARKS + " ")
+
+
+@lru_cache(maxsize=1 << 14)
+def label_key(text: str) -> str:
+    """What two spellings of a label or an area have in common: case, accents, curly quotes and marks are left out."""
+    folded = unicodedata.normalize("NFKD", text.replace("’", "'").replace("‘", "'")).casefold()
+    plain = "".join(c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
+    return strip_marks(plain)
+
+
+@lru_cache(maxsize=1 << 14)
+def name_key(name: str) -> str:
+    """What two spellings of an organisation's name have in common: words without case, punctuation and legal form.
+
+    A legal form is left out only at the end of a part of the name, and only where something of the part is left.
+    """
+    text = _SLASHED_FORMS.sub("/", label_key(name).replace("'", ""))
+    kept = [token for part in _BETWEEN_PARTS.split(text) for token in _without_legal_form(part.split())]
+    return " ".join(_WORD.findall(" ".join(kept)) or _WORD.findall(text))
+
+
+def _without_legal_form(tokens: list[str]) -> list[str]:
+    while tokens and _LEGAL_FORM.fullmatch(tokens[-1].replace(".", "")):
+        tokens = tokens[:-1]
+    return tokens
+
+
+def provisional_code(name: str, known: Iterable[str]) -> str:
+    """A code for a name that no codelist knows: its words joined by `_`, the same in every document.
+
+    Names with different words get different codes: where joining loses something (letters outside a-z, a code that a
+    known organisation has, more than 60 characters) eight digits of the words' sha256 are added.
+    """
+    key = name_key(name)
+    slug = "_".join(re.findall(r"[a-z0-9]+", key))
+    if slug.replace("_", " ") == key and slug not in known and len(slug) <= 60:
+        return slug
+    return "_".join(filter(None, (slug[:60].strip("_"), hashlib.sha256(key.encode()).hexdigest()[:8])))
+
+
+def find_organisation(name: str, source_id: str, on: date, lists: Codelists) -> Found | None:
+    """The organisation a printed name stands for on a day, or None for a name not met before.
+
+    The source's own names go before the general ones. An asterisk whose meaning the codelist does not declare for this
+    source and day makes a series of its own (`footnote`), for nobody knows what it means.
+    """
+    starred = squeeze(name).endswith("*")
+    key = name_key(name)
+    if starred and (entry := _valid(_named(lists, source_id, key, starred=True), on)):
+        return Found(entry.organisation, _name_dimensions(entry))
+    plain = _valid(_named(lists, source_id, key, starred=False), on)
+    if plain is None:
+        return None
+    return Found(plain.organisation, _name_dimensions(plain) | footnote_dimensions(name, source_id, on, lists))
+
+
+def footnote_dimensions(name: str, source_id: str, on: date, lists: Codelists) -> dict[str, str]:
+    """What an asterisk after a name adds: `affiliates` where the source declares it so, else `footnote`."""
+    if not squeeze(name).endswith("*"):
+        return {}
+    mark = _valid(lists.names_by_key.get((source_id, "", True), ()), on)
+    return {"footnote": "*"} if mark is None else _name_dimensions(mark)
+
+
+def _named(lists: Codelists, source_id: str, key: str, *, starred: bool) -> Iterator[OrganisationName]:
+    if not key:
+        return
+    yield from lists.names_by_key.get((source_id, key, starred), ())
+    yield from lists.names_by_key.get(("", key, starred), ())
+
+
+def _name_dimensions(entry: OrganisationName) -> dict[str, str]:
+    found = {"affiliates": "combined"} if entry.combined == "yes" else {}
+    return found | ({"subject_variant": entry.variant} if entry.variant else {})
+
+
+def _valid(entries: Iterable[OrganisationName], on: date) -> OrganisationName | None:
+    return next((e for e in entries if in_force(e.valid_from, e.valid_to, on)), None)
+
+
+def in_force(valid_from: str, valid_to: str, on: date) -> bool:
+    """Whether a day lies in a validity; both ends belong to it, an empty end is open."""
+    day = on.isoformat()
+    return (not valid_from or valid_from <= day) and (not valid_to or day <= valid_to)
+
+
+def find_area(name: str, source_id: str, lists: Codelists) -> Found | None:
+    """The area a printed name or an area code stands for; None where nothing matches exactly. Never a likeness."""
+    text = squeeze(name)
+    if text in lists.area:
+        return Found(text, {})
+    key = label_key(name)
+    entry = lists.areas_by_key.get((source_id, key)) or lists.areas_by_key.get(("", key))
+    if entry is None:
+        return None
+    return Found(entry.ref_area, {"area_variant": entry.variant} if entry.variant else {})
+
+
+def find_harm(label: str, source_id: str, on: date, lists: Codelists) -> str | None:
+    """The harm code of what a publisher calls it; None where the source's crosswalk does not hold the label."""
+    entries = lists.harms_by_key.get((source_id, label_key(label)), ())
+    return next((e.harm for e in entries if in_force(e.valid_from, e.valid_to, on)), None)
+
+
+def nearest_names(name: str, n: int = 3) -> list[Nearest]:
+    """The n organisations whose known names are most like a printed one, for a person to choose from."""
+    return _nearest(name_key(name), _organisation_choices(), n)
+
+
+def nearest_areas(name: str, n: int = 3) -> list[Nearest]:
+    """The n areas whose names are most like a printed one, for a person to choose from; never used to decide."""
+    return _nearest(label_key(name), _area_choices(), n)
+
+
+@cache
+def _organisation_choices() -> dict[str, tuple[str, str]]:
+    lists = codelists()
+    choices: dict[str, tuple[str, str]] = {}
+    plain_first = sorted(lists.names_by_key.items(), key=lambda item: item[0][2])  # an asterisk means another series
+    for (_, key, _), entries in plain_first:
+        code = entries[0].organisation
+        if code:
+            choices.setdefault(key, (lists.organisation[code].name, code))
+    return choices
+
+
+@cache
+def _area_choices() -> dict[str, tuple[str, str]]:
+    return {key: (entry.name, entry.ref_area) for (_, key), entry in codelists().areas_by_key.items()}
+
+
+def _nearest(key: str, choices: Mapping[str, tuple[str, str]], n: int) -> list[Nearest]:
+    from rapidfuzz import fuzz, process
+
+    best: dict[str, Nearest] = {}
+    for choice, score, _ in process.extract(key, list(choices), scorer=fuzz.ratio, limit=n * 8):
+        name, code = choices[choice]
+        best.setdefault(code, Nearest(name, code, round(float(score), 1)))
+    return sorted(best.values(), key=lambda near: (-near.score, near.code))[:n]
+
+
+# --- loading --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _areas() -> Mapping[str, Area]:
+    import pycountry
+
+    found = [Area(c.alpha_3, c.name, c.alpha_2, "country") for c in pycountry.countries]
+    found += [
+        Area("ANT", "Netherlands Antilles", "AN", "former"),
+        Area("XKX", "Kosovo", "XK", "country"),
+        Area("EUROPE", "Europe", "", "region"),
+        Area("W1", "Rest of the world", "", "region"),  # SDMX: every area but the one that reports
+        Area(TOTAL, "All areas", "", "special"),
+        Area(UNKNOWN, "Area not known", "", "special"),
+        Area(NOT_APPLICABLE, "Not applicable", "", "special"),
+    ]
+    return {area.ref_area: area for area in sorted(found, key=lambda a: a.ref_area)}
+
+
+@cache
+def _iso_names() -> Mapping[str, AreaName]:
+    import pycountry
+
+    found: dict[str, AreaName] = {}
+    for country in pycountry.countries:
+        for name in (country.name, getattr(country, "common_name", ""), getattr(country, "official_name", "")):
+            entry = found.setdefault(label_key(name), AreaName(name, country.alpha_3, "", "", ""))
+            if name and entry.ref_area != country.alpha_3:
+                raise DeclarationError(f"ISO 3166 calls both {entry.ref_area} and {country.alpha_3} {name!r}")
+    found.pop("", None)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[_T]):
+    """One line of one file, typed."""
+
+    file: str
+    line: int
+    value: _T
+
+    def fault(self, what: str) -> DeclarationError:
+        return DeclarationError(f"{self.file}, line {self.line}: {what}")
+
+    def require(self, column: str, code: str, codes: Container[str]) -> None:
+        if code not in codes:
+            raise self.fault(f"{column} {code!r} is in no codelist")
+
+
+def _entries(folder: Path, name: str, kind: type[_T]) -> list[_Entry[_T]]:
+    file = f"{name}.csv"
+    found = []
+    try:
+        for line, cells in _lines(folder / file, list(TABLES[name])):
+            found.append(_Entry(file, line, kind(**cells)))
+            _check_dates(found[-1], cells)
+    except OSError as error:
+        raise DeclarationError(f"{file} cannot be read from {folder}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DeclarationError(f"{file} is not UTF-8: {error}") from None
+    except csv.Error as error:
+        raise DeclarationError(f"{file} is not CSV: {error}") from None
+    return found
+
+
+def _lines(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        if (header := next(reader, [])) != columns:
+            raise DeclarationError(f"{path.name}, line 1: the header is {header}, must be {columns}")
+        for cells in reader:
+            if len(cells) != len(columns):
+                raise DeclarationError(
+                    f"{path.name}, line {reader.line_num}: {len(cells)} cells, must be {len(columns)}"
+                )
+            if any(cell != cell.strip() for cell in cells):
+                raise DeclarationError(f"{path.name}, line {reader.line_num}: a cell begins or ends with white space")
+            yield reader.line_num, dict(zip(columns, cells, strict=True))
+
+
+def _check_dates(entry: _Entry[_T], cells: Mapping[str, str]) -> None:
+    for column in _DATES:
+        cell = cells.get(column, "")
+        if cell and not _is_day(cell):
+            raise entry.fault(f"{column} {cell!r} is no day written as 2023-08-17")
+    start, end = cells.get("valid_from", ""), cells.get("valid_to", "")
+    if start and end and start > end:
+        raise entry.fault(f"valid_from {start} is after valid_to {end}")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _keyed(entries: Iterable[_Entry[_T]]) -> dict[str, _T]:
+    """Entries by the first column of their file, which is its key."""
+    found: dict[str, _T] = {}
+    for entry in entries:
+        column = TABLES[entry.file.removesuffix(".csv")][0]
+        code: str = getattr(entry.value, column)
+        if code in found:
+            raise entry.fault(f"{column} {code!r} stands here for the second time")
+        if not (_CODE if column not in ("obs_status", "freq") else re.compile("[A-Z]")).fullmatch(code):
+            raise entry.fault(
+                f"{column} {code!r} is no code: small letters, digits and single _ (statuses: one capital)"
+            )
+        found[code] = entry.value
+    return found
+
+
+def _check_organisations(entries: Iterable[_Entry[Organisation]]) -> None:
+    for entry in entries:
+        if not entry.value.name:
+            raise entry.fault("name is empty")
+        if entry.value.kind not in ORGANISATION_KINDS:
+            raise entry.fault(f"kind {entry.value.kind!r} must be one of {', '.join(ORGANISATION_KINDS)}")
+        if entry.value.country:
+            entry.require("country", entry.value.country, areas())
+
+
+def _check_metrics(entries: Iterable[_Entry[Metric]], unit: Mapping[str, Unit]) -> None:
+    for entry in entries:
+        metric = entry.value
+        entry.require("unit_measure", metric.unit_measure, unit)
+        if metric.measure not in MEASURES:
+            raise entry.fault(f"measure {metric.measure!r} must be one of {', '.join(MEASURES)}")
+        if metric.additive not in ("yes", "no"):
+            raise entry.fault(f"additive {metric.additive!r} must be yes or no")
+        if not metric.title or not metric.definition:
+            raise entry.fault("title or definition is empty")
+
+
+def _check_harms(entries: Iterable[_Entry[Harm]], harm: Mapping[str, Harm]) -> None:
+    parents: dict[str, list[str]] = {}
+    for entry in entries:
+        if not entry.value.title or not entry.value.definition:
+            raise entry.fault("title or definition is empty")
+        if entry.value.parent:
+            entry.require("parent", entry.value.parent, harm)
+            _join(entry, entry.value.harm, entry.value.parent, parents)
+
+
+def _check_parents(entries: Iterable[_Entry[OrganisationParent]], organisation: Mapping[str, Organisation]) -> None:
+    of: dict[str, list[OrganisationParent]] = {}
+    parents: dict[str, list[str]] = {}
+    for entry in entries:
+        found = entry.value
+        entry.require("organisation", found.organisation, organisation)
+        entry.require("parent", found.parent, organisation)
+        for other in of.setdefault(found.organisation, []):
+            if _overlap(found, other):
+                raise entry.fault(f"{found.organisation!r} has two parents at once, {other.parent!r} and this one")
+        of[found.organisation].append(found)
+        _join(entry, found.organisation, found.parent, parents)
+
+
+def _join(entry: _Entry[_T], code: str, parent: str, parents: dict[str, list[str]]) -> None:
+    if code in _ancestors(parent, parents):
+        raise entry.fault(f"{code!r} becomes its own ancestor")
+    parents.setdefault(code, []).append(parent)
+
+
+def _ancestors(code: str, parents: Mapping[str, list[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [code]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            waiting.extend(parents.get(current, ()))
+    return seen
+
+
+def _check_breaks(
+    entries: Iterable[_Entry[SeriesBreak]], metric: Mapping[str, Metric], organisation: Mapping[str, Organisation]
+) -> None:
+    for entry in entries:
+        found = entry.value
+        for column, codes in (("metric", metric), ("subject", organisation), ("ref_area", areas())):
+            if code := getattr(found, column):
+                entry.require(column, code, codes)
+        if not (found.source_id and found.time_period and found.title and found.description and found.citation):
+            raise entry.fault("source_id, time_period, title, description or citation is empty")
+
+
+def _check_events(entries: Iterable[_Entry[Event]]) -> None:
+    for entry in entries:
+        if not (entry.value.event_date and entry.value.title and entry.value.citation):
+            raise entry.fault("event_date, title or citation is empty")
+        if entry.value.ref_area:
+            entry.require("ref_area", entry.value.ref_area, areas())
+
+
+def _check_corrections(entries: Iterable[_Entry[Correction]]) -> None:
+    for entry in entries:
+        try:
+            patterns = match_patterns(entry.value)
+        except (ValueError, TypeError, AttributeError, re.error) as error:
+            raise entry.fault(f"match {entry.value.match!r} is no JSON object of patterns: {error}") from None
+        if not patterns:
+            raise entry.fault("match must name at least one label")
+        if empty := [column for column in TABLES["correction"] if not getattr(entry.value, column)]:
+            raise entry.fault(f"{', '.join(empty)} is empty")
+        if entry.value.printed == entry.value.corrected:
+            raise entry.fault("printed and corrected are the same")
+
+
+@cache
+def match_patterns(correction: Correction) -> dict[str, re.Pattern[str]]:
+    """The labels a correction looks at, each with the pattern its whole printed text must match."""
+    return {label: re.compile(pattern) for label, pattern in json.loads(correction.match).items()}
+
+
+def _index_names(
+    entries: Iterable[_Entry[OrganisationName]], organisation: Mapping[str, Organisation]
+) -> dict[tuple[str, str, bool], list[OrganisationName]]:
+    index: dict[tuple[str, str, bool], list[OrganisationName]] = {}
+    for entry in entries:
+        found = entry.value
+        _check_name(entry, organisation)
+        slot = index.setdefault((found.source_id, name_key(found.name), found.name.endswith("*")), [])
+        for other in slot:
+            if _overlap(found, other) and (found.name == other.name or _meaning(found) != _meaning(other)):
+                raise entry.fault(f"{found.name!r} already stands for {other.organisation!r} as {other.name!r}")
+        slot.append(found)
+    for code, known in organisation.items():
+        if known.kind != "aggregate":
+            implied = OrganisationName(known.name, code, "", "", "", "", "")
+            index.setdefault(("", name_key(known.name), False), [implied])
+    return index
+
+
+def _check_name(entry: _Entry[OrganisationName], organisation: Mapping[str, Organisation]) -> None:
+    found = entry.value
+    if found.combined not in ("", "yes"):
+        raise entry.fault(f"combined {found.combined!r} must be yes or empty")
+    if found.name == "*":
+        if found.organisation or found.combined != "yes" or not found.source_id:
+            raise entry.fault("the name * needs a source_id, combined yes, and no organisation")
+        return
+    entry.require("organisation", found.organisation, organisation)
+    if not name_key(found.name):
+        raise entry.fault(f"the name {found.name!r} holds no word")
+
+
+def _meaning(name: OrganisationName) -> tuple[str, str, str]:
+    return name.organisation, name.combined, name.variant
+
+
+def _index_areas(entries: Iterable[_Entry[AreaName]]) -> dict[tuple[str, str], AreaName]:
+    index: dict[tuple[str, str], AreaName] = {}
+    for entry in entries:
+        found = entry.value
+        entry.require("ref_area", found.ref_area, areas())
+        key = (found.source_id, label_key(found.name))
+        if not key[1]:
+            raise entry.fault("name is empty")
+        other = index.setdefault(key, found)
+        repeated = other is not found and other.name == found.name
+        if repeated or (other.ref_area, other.variant) != (found.ref_area, found.variant):
+            raise entry.fault(f"{found.name!r} already stands for {other.ref_area} as {other.name!r}")
+        if not found.source_id and (iso := _iso_names().get(key[1])) and iso.ref_area != found.ref_area:
+            raise entry.fault(f"{found.name!r} is ISO 3166's name of {iso.ref_area}")
+    return {("", key): found for key, found in _iso_names().items()} | index
+
+
+def _index_harms(
+    entries: Iterable[_Entry[HarmLabel]], harm: Mapping[str, Harm]
+) -> dict[tuple[str, str], list[HarmLabel]]:
+    index: dict[tuple[str, str], list[HarmLabel]] = {}
+    for entry in entries:
+        found = entry.value
+        entry.require("harm", found.harm, harm)
+        if not found.source_id or not label_key(found.label):
+            raise entry.fault("source_id or label is empty")
+        slot = index.setdefault((found.source_id, label_key(found.label)), [])
+        if any(_overlap(found, other) for other in slot):
+            raise entry.fault(f"{found.label!r} stands here twice for the same time")
+        slot.append(found)
+    return index
+
+
+_Dated = OrganisationName | OrganisationParent | HarmLabel
+
+
+def _overlap(one: _Dated, other: _Dated) -> bool:
+    start = max(one.valid_from, other.valid_from)
+    return all(not end or start <= end for end in (one.valid_to, other.valid_to))

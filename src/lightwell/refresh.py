@@ -1,0 +1,199 @@
+"""The whole path, step by step: fetch, read, harmonise, check, build, check again, publish.
+
+Each step is a function of its own, so that the command line and the scheduler run the same ones.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lightwell import archive, codes, harmonise, quality, reading, source, warehouse
+from lightwell.archive import Attempt, Document
+from lightwell.errors import BuildError, DeclarationError
+from lightwell.harmonise import Harmonised, Quarantined
+from lightwell.reading import Input, Reading
+from lightwell.settings import Settings, resource
+from lightwell.source import Source
+from lightwell.warehouse import Build, Prepared
+
+Progress = Callable[[str, int, int], None]  # what is done, how many so far, how many in all
+REPORT = "quality.html"
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    """The progress of a run that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a round of fetching brought: every attempt, and why a host could not be asked."""
+
+    attempts: list[Attempt]
+    unreachable: dict[str, str]  # host -> reason
+
+    @property
+    def stored(self) -> int:
+        """How many documents are new."""
+        return sum(a.outcome == "stored" for a in self.attempts)
+
+
+def is_unreachable(attempt: Attempt, fetched: Fetched) -> bool:
+    """Whether an attempt failed because its host could not be reached at all."""
+    return attempt.url is not None and urlsplit(attempt.url).hostname in {
+        urlsplit(f"//{h}").hostname for h in fetched.unreachable
+    }
+
+
+def unreachable_publishers(fetched: Fetched, settings: Settings) -> dict[str, str]:
+    """Publisher's name -> why none of its hosts answered; one entry a publisher, however many sources it has."""
+    names = codes.codelists().organisation
+    found: dict[str, str] = {}
+    for one in source.list_sources(settings):
+        for host, reason in fetched.unreachable.items():
+            if urlsplit(f"//{host}").hostname in one.hosts:
+                found.setdefault(names[one.publisher].name, reason)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh did. `release_id` is the release that is current afterwards; `published` tells if it is new."""
+
+    fetched: Fetched
+    release_id: str
+    published: bool
+    read: int  # documents read anew, not from the cache or the edition
+
+
+def refresh(
+    settings: Settings, source_ids: Sequence[str] = (), *, today: date | None = None, progress: Progress = _silent
+) -> Refreshed:
+    """Fetch what is due, then build, check and publish if anything changed. Raises LightwellError where it cannot."""
+    fetched = fetch(settings, source_ids, today=today, progress=progress)
+    release_id, published, read = release(settings, progress=progress)
+    return Refreshed(fetched, release_id, published, read)
+
+
+def fetch(
+    settings: Settings, source_ids: Sequence[str] = (), *, today: date | None = None, progress: Progress = _silent
+) -> Fetched:
+    """Ask the publishers for what is due. Nothing a publisher does makes this raise; the ledger has every attempt."""
+    from lightwell.fetch import Client
+    from lightwell.fetch import fetch as fetch_source
+
+    chosen = choose(settings, source_ids)
+    if settings.offline:
+        return Fetched([], {})
+    attempts: list[Attempt] = []
+    with Client(settings) as client:
+        for done, one in enumerate(chosen):
+            progress(f"fetch {one.id}", done, len(chosen))
+            attempts += fetch_source(one, settings, today=today or datetime.now(UTC).date(), client=client)
+        return Fetched(attempts, dict(client.unreachable))
+
+
+def choose(settings: Settings, source_ids: Sequence[str]) -> list[Source]:
+    """The named sources, or all. Raises DeclarationError for a name there is not."""
+    if source_ids:
+        return [source.load(source_id, settings) for source_id in dict.fromkeys(source_ids)]
+    return source.list_sources(settings)
+
+
+def release(settings: Settings, *, force: bool = False, progress: Progress = _silent) -> tuple[str, bool, int]:
+    """Build, check and publish, unless the current release was made of the same documents by the same code.
+
+    Returns the id of the current release, whether it is new, and how many documents were read anew.
+    """
+    sources = source.list_sources(settings)
+    items = reading.inputs(sources, settings)
+    digest = inputs_digest(items, settings)
+    now = warehouse.current(settings)
+    if now is not None and now.inputs_digest == digest and not force:
+        return now.release_id, False, 0
+    unread = sum(i.given is None and not reading.is_cached(i.document, i.source, settings) for i in items)
+    prepared = prepare(items, settings, progress=progress)
+    built = build(prepared, settings, sources=sources, digest=digest, progress=progress)
+    return warehouse.publish(built, settings), True, unread
+
+
+def prepare(items: Sequence[Input], settings: Settings, *, progress: Progress = _silent) -> list[Prepared]:
+    """Read, harmonise and judge every document. What a document holds never makes this raise."""
+    taken: list[tuple[Source, Document, Reading, Harmonised]] = []
+    for done, item in enumerate(items):
+        progress(f"read {item.source.id}", done, len(items))
+        document, read = reading.take(item, settings)
+        taken.append((item.source, document, read, _harmonised(item.source, document, read)))
+    _refuse_idle_corrections([h for _, _, _, h in taken])
+    progress("check", 0, 1)
+    verdicts = quality.check_all([(h, document, one) for one, document, _, h in taken])
+    return [Prepared(*parts, verdict) for parts, verdict in zip(taken, verdicts, strict=True)]
+
+
+def _harmonised(one: Source, document: Document, read: Reading) -> Harmonised:
+    if read.problem is not None:
+        return Harmonised([], [Quarantined(one.id, document.document_id, "document", read.problem)], {})
+    return harmonise.to_observations(read.figures, document, one, read.extractor_version)
+
+
+def _refuse_idle_corrections(harmonised: Iterable[Harmonised]) -> None:
+    idle = harmonise.unused_corrections(o for h in harmonised for o in h.observations)
+    if idle:
+        raise DeclarationError(
+            f"correction {idle[0]} fits no figure any more: the publisher mended it; remove it from "
+            "codelists/correction.csv"
+        )
+
+
+def build(
+    prepared: list[Prepared], settings: Settings, *, sources: list[Source], digest: str, progress: Progress = _silent
+) -> Build:
+    """Build a release and judge it as a whole. Raises BuildError, and leaves the published one alone, if it fails."""
+    progress("build", 0, 1)
+    built = warehouse.build(
+        prepared,
+        archive.attempts(settings),
+        settings,
+        sources=sources,
+        inputs_digest=digest,
+        built_at=datetime.now(UTC).replace(microsecond=0),
+    )
+    before = warehouse.current(settings)
+    known = {s.id for s in sources}
+    expected = {s for s in before.counts if before.counts[s]["observations"] and s in known} if before else set()
+    try:
+        checks = _judge(built, expected)
+        rows = [(p.source, p.document, p.verdict) for p in prepared]
+        quality.write_report(built.folder / REPORT, built.release_id, built.built_at, rows, checks)
+    except BaseException:
+        warehouse.discard(built)
+        raise
+    return built
+
+
+def _judge(built: Build, expected: set[str]) -> list[quality.Check]:
+    with warehouse.connect(path=built.database) as con:
+        checks = quality.check_release(con.execute("SELECT * FROM observation").df(), expected)
+    failed = [c for c in checks if c.severity == "critical" and not c.passed]
+    if failed:
+        raise BuildError(f"the release is refused: {failed[0].name}: {failed[0].observed}")
+    return checks
+
+
+def inputs_digest(items: Sequence[Input], settings: Settings) -> str:
+    """One hash of everything a release depends on: the documents, the declarations, the codelists and the code."""
+    digest = hashlib.sha256(f"duckdb {version('duckdb')}".encode())
+    package = Path(__file__).parent
+    folders = [package, *(resource(name) for name in ("sql", "expectations", "edition"))]
+    files = {p for f in folders for p in f.rglob("*") if p.suffix in {".py", ".yml", ".csv", ".sql", ".json", ".j2"}}
+    if settings.extra_sources is not None:
+        files |= set(settings.extra_sources.glob("*.yml"))
+    for path in sorted(files):
+        digest.update(path.name.encode() + path.read_bytes())
+    for item in items:
+        d = item.document
+        digest.update(f"{d.source_id} {d.document_id} {d.published_on} {d.url} {d.retrieved_at} {d.method}\n".encode())
+    return digest.hexdigest()

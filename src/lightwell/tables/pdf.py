@@ -1,1 +1,0 @@
-"""PDF tables to figures."""
