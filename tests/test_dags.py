@@ -1,6 +1,7 @@
 """The DAGs, as Airflow sees them, in a process of their own: Airflow sets up logging, a database and a home when it is
 imported, and none of that may reach the other tests or the home of whoever runs them."""
 
+import faulthandler
 import hashlib
 import importlib.util
 import os
@@ -34,6 +35,7 @@ pytestmark = [
 DAGS = Path(__file__).parents[1] / "dags"
 DECLARED = {"refresh_ncmec_by_country", "refresh_ncmec_by_esp", "refresh_ncmec_ojjdp"}
 HEAVY = ("duckdb", "great_expectations", "numpy", "pandas", "pdfplumber", "pycountry", "rapidfuzz", "requests")
+PATIENCE = 120.0  # seconds for one step
 IMPORT = f"""
 import runpy, sys, time
 for file in sys.argv[1:]:
@@ -46,7 +48,7 @@ def environment(home: Path) -> dict[str, str]:
     """Airflow's own settings; nothing is written outside `home`."""
     return {
         "HOME": str(home),
-        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW_HOME": str(home / "of_airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
@@ -63,8 +65,12 @@ def _set_up(env: dict[str, str]) -> None:
 
 
 def _within(env: dict[str, str], function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)  # a run that waits for ever ends, and says where it was
     with patch.dict(os.environ, env):
-        return function(*args)
+        try:
+            return function(*args)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 @dataclass
@@ -75,7 +81,7 @@ class Airflow:
     process: ProcessPoolExecutor
 
     def do(self, function: Callable[..., Any], *args: Any, **env: str) -> Any:
-        return self.process.submit(_within, env, function, args).result(timeout=240)
+        return self.process.submit(_within, env, function, args).result()
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +89,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     home = tmp_path_factory.mktemp("home")
     env = environment(home)
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, env={**os.environ, **env}, check=True, capture_output=True, timeout=240)
+    subprocess.run(migrate, env={**os.environ, **env}, check=True, capture_output=True, timeout=60)
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=_set_up, initargs=(env,)) as process:
         yield Airflow(home, process)
 
@@ -107,7 +113,7 @@ def _parse() -> dict[str, Any]:
             "pools": sorted({t.pool for t in dag.tasks}),
             "at_once": [dag.max_active_runs, dag.catchup, dag.is_paused_upon_creation],
             "cron": getattr(dag.timetable, "timetable", dag.timetable).expression,
-            "assets": sorted(a.name for _, a in dag.timetable.asset_condition.iter_assets()),
+            "assets": sorted(a.name for a in getattr(dag.timetable.asset_condition, "objects", ())),
             "tags": sorted(dag.tags),
             "doc": dag.doc_md,
         }
@@ -128,6 +134,8 @@ def _run(dag_id: str) -> dict[str, Any]:
             if session.scalar(select(AssetModel).where(AssetModel.name == name)) is None:
                 session.add(AssetModel(name=name, uri=name, group="asset"))
                 session.add(AssetActive(name=name, uri=name))
+    for one in dag.tasks:
+        one.retries = 0  # a retry would be waited for
     run = dag.test()
     with create_session() as session:
         events = session.execute(
@@ -225,14 +233,14 @@ def test_the_dags_are_imported_in_under_five_seconds_and_bring_nothing_heavy(tmp
     seconds = []
     for _ in range(3):  # of the processor, not of the clock: other tests run beside this one
         env = {**os.environ, **environment(tmp_path)}
-        run = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
+        run = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=PATIENCE)
         taken, *heavy = run.stdout.split()
         assert heavy == []
         seconds.append(float(taken))
         if min(seconds) < 5:
             break
     assert min(seconds) < 5
-    assert {p.name for p in tmp_path.iterdir()} == {"airflow"}, "something was written outside AIRFLOW_HOME"
+    assert [p.name for p in tmp_path.iterdir()] == ["of_airflow"], "something was written outside AIRFLOW_HOME"
 
 
 def test_there_is_one_dag_a_source_and_one_that_releases(airflow: Airflow) -> None:
@@ -246,6 +254,7 @@ def test_there_is_one_dag_a_source_and_one_that_releases(airflow: Airflow) -> No
     assert "https://www.missingkids.org/gethelpnow/cybertipline/cybertiplinedata" in one["doc"]
     assert "Reports that each electronic service provider" in one["doc"]
     assert not (airflow.home / "unused").exists(), "parsing wrote to the data home"
+    assert not (airflow.home / "airflow").exists(), "AIRFLOW_HOME was not heeded"
 
 
 def test_the_release_waits_for_every_source_and_then_exports(airflow: Airflow) -> None:
@@ -267,7 +276,7 @@ def test_every_cadence_has_a_time_and_the_sources_are_spread(airflow: Airflow) -
     assert all(cron.split()[4] == "*" for cron in by_cadence["monthly"])
     assert all(cron.split()[4] in set("0123456") for c in set(cadences) - {"monthly"} for cron in by_cadence[c])
     dags = airflow.do(_parse)["dags"]
-    assert dags["refresh_ncmec_by_esp"]["cron"] == "30 16 * * 6", "the time of a source may not move by itself"
+    assert dags["refresh_ncmec_by_esp"]["cron"] == "53 17 * * 6", "the time of a source may not move by itself"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import random
-import shutil
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from lightwell.settings import Settings
 from lightwell.warehouse import Build
 from test_warehouse import BUILT_AT, build, publish, three_documents
 
-TRIES = 24
+TRIES = 20
 ROWS = {"all": (12, 3), "first": (4, 1)}  # digest -> observations and documents of the release
 
 # Forks a child a line, so that every try costs a build and not the imports as well.
@@ -128,72 +128,113 @@ def test_killed_at_random_moments_of_a_build(few: Settings, nursery: Nursery) ->
     nursery.wait()
     duration = time.monotonic() - began
     moments = random.Random(20260102)
+    now = "all"
     for n in range(TRIES):
-        before, digest = assert_whole(few), ("first", "all")[n % 2]
+        before, digest = now, ("first", "all")[n % 2]
         child = nursery.start(few, digest)
         time.sleep(moments.uniform(0, 1.1 * duration))
         nursery.kill(child)
-        assert assert_whole(few) in (before, digest)
+        now = assert_whole(few)
+        assert now in (before, digest)
         if n % 3 == 0:
             assert_next_run_finishes(few, digest)
+            now = digest
+    assert_next_run_finishes(few, "first")
+
+
+def _finished(settings: Settings, template: Path, digest: str) -> Build:
+    """A build that is about to be published, without the cost of building it: its file is a link to `template`."""
+    name = f"20260102T030405Z-{secrets.token_hex(6)}"
+    folder = settings.releases / f".building-{name}"
+    folder.mkdir()
+    os.link(template, folder / "lightwell.duckdb")
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return Build(name, folder, BUILT_AT, digest, {}, (), lock)
+
+
+def _publish_until(step: int, ready: Build, settings: Settings) -> int:
+    """Publish in a child that kills itself before its `step`-th call into the system. Returns how it ended."""
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def count(event: str, arguments: object) -> None:
+            nonlocal left
+            if event.startswith(("os.", "open", "fcntl.", "shutil.")):
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        _publish_and_exit(ready, settings)
+    return _reap(child, ready)
+
+
+def _publish_for(seconds: float, ready: Build, settings: Settings) -> int:
+    """Publish in a child that is killed after that time. Returns how it ended."""
+    child = os.fork()
+    if child == 0:
+        _publish_and_exit(ready, settings)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return _reap(child, ready)
+
+
+def _publish_and_exit(ready: Build, settings: Settings) -> None:
+    try:
+        warehouse.publish(ready, settings)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _reap(child: int, ready: Build) -> int:
+    _, status = os.waitpid(child, 0)
+    os.close(ready.lock)
+    return os.waitstatus_to_exitcode(status)
+
+
+@pytest.fixture
+def templates(few: Settings, tmp_path: Path) -> dict[str, Path]:
+    """One built file a digest; both are published, `first` is the current one."""
+    publish(few, digest="all")
+    publish(few, three_documents()[:1], "first")
+    files = {}
+    for release in warehouse.releases(few):
+        files[release.inputs_digest] = tmp_path / f"{release.inputs_digest}.duckdb"
+        os.link(release.database, files[release.inputs_digest])
+    return files
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_of_a_publication(few: Settings, templates: dict[str, Path]) -> None:
+    moments = random.Random(20260103)
+    ended, now = [], "first"
+    for n in range(TRIES):
+        before, digest = now, ("all", "first")[n % 2]
+        ended.append(_publish_for(moments.uniform(0, 0.02), _finished(few, templates[digest], digest), few))
+        now = assert_whole(few)
+        assert now in (before, digest)
+    assert -signal.SIGKILL in ended
     assert_next_run_finishes(few, "first")
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_of_a_publication(few: Settings, nursery: Nursery) -> None:
-    publish(few, digest="all")
-    moments = random.Random(20260103)
-    for n in range(TRIES):
-        before, digest = assert_whole(few), ("first", "all")[n % 2]
-        child = nursery.start(few, digest)
-        assert nursery.hear() == "built"
-        time.sleep(moments.uniform(0, 0.006))
-        nursery.kill(child)
-        assert assert_whole(few) in (before, digest)
-    assert_next_run_finishes(few, "first")
-
-
-def _copied(settings: Settings, template: Path, name: str) -> Build:
-    """A finished build that is about to be published, without the cost of building it."""
-    folder = settings.releases / f".building-{name}"
-    folder.mkdir()
-    shutil.copyfile(template, folder / "lightwell.duckdb")
-    lock = os.open(folder, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return Build(name, folder, BUILT_AT, "first", {}, (), lock)
-
-
-def test_killed_before_every_single_step_of_a_publication(few: Settings, tmp_path: Path) -> None:
-    """A child dies at its n-th call into the file system, for every n until it gets through."""
-    other = Settings(home=tmp_path / "other")
-    publish(other, three_documents()[:1], "first")
-    template = other.database.resolve()
-    publish(few, digest="all")
-    publish(few, digest="all")
-    for step in range(1, 400):
-        ready = _copied(few, template, f"20260102T030405Z-{step:06}")
-        child = os.fork()
-        if child == 0:
-            left = step
-
-            def count(event: str, arguments: object) -> None:
-                nonlocal left
-                if event.startswith(("os.", "open", "fcntl.", "shutil.")):
-                    left -= 1
-                    if left == 0:
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.addaudithook(count)
-            warehouse.publish(ready, few)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        os.close(ready.lock)
-        assert assert_whole(few) in ("all", "first")
-        if os.waitstatus_to_exitcode(status) == 0:
+def test_killed_before_every_single_step_of_a_publication(few: Settings, templates: dict[str, Path]) -> None:
+    """A child dies before its n-th step, for every n until it gets through; a whole publication follows each death."""
+    seen = set()
+    for step in range(1, 300):
+        ended = _publish_until(step, _finished(few, templates["all"], "all"), few)
+        seen.add(assert_whole(few))
+        if ended == 0:
             break
-        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
+        warehouse.publish(_finished(few, templates["first"], "first"), few)
+        assert assert_whole(few) == "first"
+    assert ended == 0
     assert step > 20
-    assert assert_whole(few) == "first"
+    assert seen == {"all", "first"}  # some died before the link was swapped, some after
     assert_next_run_finishes(few, "all")
 
 

@@ -71,23 +71,35 @@ def trend(
         f"({where})" if where else "true",
     ]
     shown = f"{by}, " if by else ""
-    sql = (
+    sql = (  # names from BY, and the condition the user asked for
         f"SELECT source_id, {shown}time_period, obs_value, unit_measure, obs_status, dimensions, observation_id "
-        f"FROM observation WHERE {' AND '.join(conditions)} ORDER BY source_id, {shown}dimensions::VARCHAR, period_start"
+        f"FROM observation WHERE {' AND '.join(conditions)} ORDER BY source_id, {shown}dimensions::VARCHAR, "
+        "period_start"
     )
     span = {"metric": metric, "start": _first_day(start), "end": _last_day(end)}
     found = _ask(settings, sql, span)
-    breaks = _ask(
+    return Rows(found.columns, found.rows, _breaks(settings, metric, found, by))
+
+
+def _breaks(settings: Settings, metric: str, found: Rows, by: str | None) -> list[str]:
+    """The declared breaks that lie within the series shown: after the first of its periods, not after the last."""
+    periods: dict[tuple[str, str], list[str]] = {}
+    for row in found.records():
+        periods.setdefault((row["source_id"], row[by] if by else ""), []).append(row["time_period"])
+    known = _ask(
         settings,
-        "SELECT time_period, title, description FROM series_break AS b "
-        "WHERE (b.metric IS NULL OR b.metric = $metric) AND (b.source_id IS NULL OR b.source_id IN "
-        "(SELECT source_id FROM observation WHERE metric = $metric)) "
-        "AND ($start IS NULL OR b.time_period > left($start, 4)) AND ($end IS NULL OR b.time_period <= left($end, 4)) "
-        "ORDER BY time_period, title",
-        span,
-    )
-    notes = [f"Break at {period}: {title}. {text}" for period, title, text in breaks.rows]
-    return Rows(found.columns, found.rows, notes)
+        "SELECT source_id, subject, ref_area, time_period, title, description FROM series_break "
+        "WHERE metric IS NULL OR metric = $metric ORDER BY time_period, title",
+        {"metric": metric},
+    ).records()
+    crossed = []
+    for one in known:
+        scope = {"subject": one["subject"], "ref_area": one["ref_area"]}
+        for (source_id, member), shown in periods.items():
+            fits = all(code is None or (name == by and code == member) for name, code in scope.items())
+            if fits and one["source_id"] in (None, source_id) and min(shown) < one["time_period"] <= max(shown):
+                crossed.append(f"Break at {one['time_period']} in {source_id}: {one['title']}. {one['description']}")
+    return list(dict.fromkeys(crossed))
 
 
 def _first_day(period: str | None) -> str | None:

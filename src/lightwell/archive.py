@@ -60,7 +60,7 @@ class Document:
     url: str | None
     title: str | None
     published_on: date | None
-    published_basis: str | None  # stated | document | http | retrieved: who says so
+    published_basis: str | None  # stated | document | http | not_before | retrieved: who says so
     retrieved_at: datetime
     media_type: str
     bytes: int

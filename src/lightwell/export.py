@@ -60,7 +60,7 @@ _KEYS = {
     "observation": ("observation_id",),
     "reports_by_organisation": ("observation_id",),
     "restatement": ("series_id", "time_period"),
-}  # of what declares none itself
+}  # primary keys of what declares none itself
 _REFERENCED = ("document", "source", "metric", "unit", "harm", "area")
 _VALUES = frozenset(
     {
@@ -320,15 +320,15 @@ def _comments(con: "DuckDBPyConnection", name: str) -> dict[str, str]:
     """The comment on a table or view (under ""), and on its columns, else on the columns of that name elsewhere: the
     same name is the same quantity. observation_vintage is asked before the other tables."""
     listed = con.execute(
-        "SELECT column_name, comment FROM duckdb_columns() WHERE NOT internal AND comment IS NOT NULL "
-        f"ORDER BY table_name <> {_quoted(name)}, table_name <> 'observation_vintage', table_name"  # noqa: S608  quoted
+        "SELECT column_name, comment FROM duckdb_columns() WHERE NOT internal AND comment IS NOT NULL "  # noqa: S608
+        f"ORDER BY table_name <> {_quoted(name)}, table_name <> 'observation_vintage', table_name"
     )
     said: dict[str, str] = {}
     for column, comment in listed.fetchall():
         said.setdefault(column, comment)
     about = con.execute(
-        f"SELECT comment FROM duckdb_tables() WHERE table_name = {_quoted(name)} "
-        f"UNION ALL SELECT comment FROM duckdb_views() WHERE view_name = {_quoted(name)}"  # noqa: S608  quoted
+        f"SELECT comment FROM duckdb_tables() WHERE table_name = {_quoted(name)} "  # noqa: S608
+        f"UNION ALL SELECT comment FROM duckdb_views() WHERE view_name = {_quoted(name)}"
     ).fetchone()
     squeezed = {column: " ".join(comment.split()) for column, comment in said.items()}
     return {**squeezed, "": " ".join((about[0] if about and about[0] else "").split())}
@@ -336,8 +336,8 @@ def _comments(con: "DuckDBPyConnection", name: str) -> dict[str, str]:
 
 def _key(con: "DuckDBPyConnection", name: str) -> tuple[str, ...]:
     declared = con.execute(
-        "SELECT constraint_column_names FROM duckdb_constraints() "
-        f"WHERE constraint_type = 'PRIMARY KEY' AND table_name = {_quoted(name)}"  # noqa: S608  quoted
+        "SELECT constraint_column_names FROM duckdb_constraints() "  # noqa: S608
+        f"WHERE constraint_type = 'PRIMARY KEY' AND table_name = {_quoted(name)}"
     ).fetchone()
     return tuple(declared[0]) if declared else _KEYS.get(name, ())
 
@@ -615,8 +615,11 @@ def _field(column: _Column, unit: str | None, neutralised: bool) -> dict[str, An
 
 
 def _foreign_keys(selected: _Resource, resources: Sequence[_Resource]) -> list[dict[str, Any]]:
-    """Links to what the package holds as well. A column means the same wherever it is named the same."""
+    """Links of observations to what the package holds as well: the audits vouch for those codes. A column means the
+    same wherever it is named the same."""
     names = {c.name for c in selected.columns}
+    if "observation_id" not in names:
+        return []
     return [
         {"fields": list(other.key), "reference": {"resource": other.name, "fields": list(other.key)}}
         for other in resources
@@ -686,7 +689,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
     target = io.StringIO()
     Console(file=target, width=width, color_system=None, force_terminal=False).print(table)
-    return "".join(line.rstrip() + "\n" for line in target.getvalue().splitlines())
+    return "".join(line.rstrip() + "\n" for line in target.getvalue().rstrip("\n").split("\n"))
 
 
 def _printable(text: str) -> str:
@@ -705,7 +708,7 @@ def _write_parquet(columns: Sequence[str], rows: Sequence[Sequence[Any]], to: Pa
     temporary = to.with_name(f".{to.name}.{os.getpid()}.next")
     declared = ", ".join(f"{_identifier(name)} {kind}" for name, kind in zip(columns, kinds, strict=True))
     try:
-        with duckdb.connect() as con:
+        with duckdb.connect(config={"autoload_known_extensions": "false"}) as con:
             con.execute(f"CREATE TABLE rows ({declared})")
             for start in range(0, len(rows), _CHUNK):
                 text = json.dumps(

@@ -6,7 +6,9 @@ of the edition, the archive's own reading takes over.
 """
 
 import csv
+import gzip
 import importlib
+import io
 import json
 import os
 import re
@@ -90,9 +92,12 @@ def _extract(document: Document, source: Source, version: str) -> Reading:
 
 
 def choose_layout(source: Source, text: str) -> Layout:
-    """The layout for the period that the first page prints. Raises LayoutError where none covers it."""
+    """The first layout that fits the beginning of a document: its wording and its period. Raises LayoutError if none."""
+    worded = [layout for layout in source.layouts if layout.when is None or re.search(layout.when, text)]
+    if not worded:
+        raise LayoutError(f"the beginning of the document fits no layout of {source.id}: it reads {text[:120]!r}")
     years = []
-    for layout in source.layouts:
+    for layout in worded:
         match = re.search(layout.period, text) if layout.period else None
         year = int(match["year"]) if match else None
         if layout.period is None or (
@@ -100,12 +105,10 @@ def choose_layout(source: Source, text: str) -> Layout:
         ):
             return layout
         years.append(year)
-    if any(years):
-        raise LayoutError(
-            f"the document reports on {max(y for y in years if y)}, and no layout of {source.id} covers it"
-        )
+    if printed := [year for year in years if year is not None]:
+        raise LayoutError(f"the document reports on {max(printed)}, and no layout of {source.id} covers it")
     raise LayoutError(
-        f"the first page does not say which period it reports on (expected {source.layouts[0].period!r}); "
+        f"the first page does not say which period it reports on (expected {worded[0].period!r}); "
         f"is this a document of {source.id}?"
     )
 
@@ -128,25 +131,32 @@ _DOCUMENT_COLUMNS = [
     "document_id", "source_id", "url", "title", "published_on", "published_basis", "retrieved_at", "media_type",
     "bytes", "licence", "extractor_version",
 ]  # fmt: skip
-_FIGURE_COLUMNS = ["document_id", "table", "labels", "text", "locator"]
+_FIGURE_COLUMNS = ["table", "labels", "text", "locator"]
+_LARGE = 256_000  # bytes of text from which a document's figures are kept compressed
 
 
 def edition(folder: Path | None = None) -> list[tuple[Document, Reading]]:
     """The documents and figures that ship with the code. Raises BuildError where the two files disagree."""
     folder = folder or resource("edition")
-    figures: dict[tuple[str, str], list[Figure]] = {}
-    for path in sorted((folder / "figures").glob("*.csv")):
-        for row in _rows(path, _FIGURE_COLUMNS):
-            figure = Figure(row["table"], json.loads(row["labels"]), row["text"], Locator.parse(row["locator"]))
-            figures.setdefault((row["document_id"], path.stem), []).append(figure)
+    paths = {p.name.partition(".")[0]: p for p in sorted((folder / "figures").glob("*/*.csv*"))}
     found = []
     for row in _rows(folder / "documents.csv", _DOCUMENT_COLUMNS):
         document = _edition_document(row)
-        taken = figures.pop((document.document_id, document.source_id), [])
-        reading = Reading(document.document_id, document.source_id, row["extractor_version"], taken, document.title)
-        found.append((document, reading))
-    if figures:
-        raise BuildError(f"the edition has figures of documents it does not list: {sorted(figures)[0]}")
+        path = paths.pop(document.document_id, None)
+        if path is None or path.parent.name != document.source_id:
+            raise BuildError(f"the edition lists {document.title or document.document_id} and has no figures of it")
+        figures = [
+            Figure(line["table"], json.loads(line["labels"]), line["text"], Locator.parse(line["locator"]))
+            for line in _rows(path, _FIGURE_COLUMNS)
+        ]
+        found.append(
+            (
+                document,
+                Reading(document.document_id, document.source_id, row["extractor_version"], figures, document.title),
+            )
+        )
+    if paths:
+        raise BuildError(f"the edition has figures of a document it does not list: {next(iter(paths))}")
     return found
 
 
@@ -167,7 +177,12 @@ def _edition_document(row: dict[str, str]) -> Document:
 
 
 def _rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as handle:
+    opened = (
+        gzip.open(path, "rt", encoding="utf-8", newline="")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8", newline="")
+    )
+    with opened as handle:
         reader = csv.DictReader(handle)
         if reader.fieldnames != columns:
             raise BuildError(f"{path.name} of the edition has columns {reader.fieldnames}, expected {columns}")
@@ -183,44 +198,52 @@ def write_edition(sources: Iterable[Source], settings: Settings, folder: Path) -
     pairs = [take(Input(known[d.source_id], d), settings) for d in archive.documents(settings, known.values())]
     if not pairs:
         raise BuildError(f"the archive in {settings.home} is empty: `lightwell add` the originals first")
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    documents: list[dict[str, Any]] = []
-    figures: dict[str, list[dict[str, Any]]] = {}
+    documents, count = [], 0
     for document, reading in sorted(pairs, key=lambda p: (p[0].source_id, p[0].document_id)):
         if reading.problem:
             raise BuildError(f"{document.title or document.document_id[:12]} cannot be read: {reading.problem}")
         row = {c: getattr(document, c, None) for c in _DOCUMENT_COLUMNS[:-1]}
         retrieved = document.retrieved_at.isoformat(timespec="seconds")
         documents.append({**row, "retrieved_at": retrieved, "extractor_version": reading.extractor_version})
-        figures.setdefault(document.source_id, []).extend(
+        lines = [
             {
-                "document_id": document.document_id,
                 "table": f.table,
                 "labels": json.dumps(dict(f.labels), ensure_ascii=False),
                 "text": f.text,
                 "locator": str(f.locator),
             }
-            for f in sorted(
-                reading.figures, key=lambda f: (f.table, f.locator.page or 0, f.locator.box or (0.0, 0.0, 0.0, 0.0))
-            )
-        )
-    _write(folder / "documents.csv", _DOCUMENT_COLUMNS, documents)
-    for source_id, rows in figures.items():
-        _write(folder / "figures" / f"{source_id}.csv", _FIGURE_COLUMNS, rows)
-    return len(documents), sum(len(rows) for rows in figures.values())
+            for f in sorted(reading.figures, key=_place)
+        ]
+        _write_figures(folder / "figures" / document.source_id, document.document_id, lines)
+        count += len(lines)
+    (folder / "documents.csv").write_text(_csv(_DOCUMENT_COLUMNS, documents), encoding="utf-8", newline="")
+    return len(documents), count
 
 
-def _place(figure: Figure) -> tuple[str, int, float, float]:
+def _write_figures(folder: Path, document_id: str, lines: list[dict[str, Any]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{document_id}.csv*"):
+        old.unlink()
+    text = _csv(_FIGURE_COLUMNS, lines).encode()
+    if len(text) > _LARGE:
+        (folder / f"{document_id}.csv.gz").write_bytes(gzip.compress(text, mtime=0))
+    else:
+        (folder / f"{document_id}.csv").write_bytes(text)
+
+
+def _place(figure: Figure) -> tuple[str, int, float, float, str, str]:
     """Reading order: table by table, page by page, from the top, from the left."""
-    x0, top, _, _ = figure.locator.box or (0.0, 0.0, 0.0, 0.0)
-    return figure.table, figure.locator.page or 0, top, x0
+    at = figure.locator
+    x0, top, _, _ = at.box or (0.0, float(at.line or 0), 0.0, 0.0)
+    return figure.table, at.page or 0, top, x0, str(at), figure.text
 
 
-def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def _csv(columns: list[str], rows: list[dict[str, Any]]) -> str:
+    target = io.StringIO(newline="")
+    writer = csv.DictWriter(target, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return target.getvalue()
 
 
 # -------------------------------------------------------------------------------------------------------------- inputs

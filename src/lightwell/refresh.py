@@ -5,7 +5,7 @@ Each step is a function of its own, so that the command line and the scheduler r
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -126,11 +126,20 @@ def prepare(items: Sequence[Input], settings: Settings, *, progress: Progress = 
     for done, item in enumerate(items):
         progress(f"read {item.source.id}", done, len(items))
         document, read = reading.take(item, settings)
-        taken.append((item.source, document, read, _harmonised(item.source, document, read)))
+        harmonised = _harmonised(item.source, document, read)
+        taken.append((item.source, _dated(document, harmonised), read, harmonised))
     _refuse_idle_corrections([h for _, _, _, h in taken])
     progress("check", 0, 1)
     verdicts = quality.check_all([(h, document, one) for one, document, _, h in taken])
     return [Prepared(*parts, verdict) for parts, verdict in zip(taken, verdicts, strict=True)]
+
+
+def _dated(document: Document, harmonised: Harmonised) -> Document:
+    """Where nobody says when a document was published, it is not before the end of the newest period it reports on."""
+    newest = max((o.period_end for o in harmonised.observations), default=None)
+    if document.published_basis != "retrieved" or newest is None or newest > document.retrieved_at.date():
+        return document
+    return replace(document, published_on=newest, published_basis="not_before")
 
 
 def _harmonised(one: Source, document: Document, read: Reading) -> Harmonised:
@@ -188,7 +197,9 @@ def inputs_digest(items: Sequence[Input], settings: Settings) -> str:
     digest = hashlib.sha256(f"duckdb {version('duckdb')}".encode())
     package = Path(__file__).parent
     folders = [package, *(resource(name) for name in ("sql", "expectations", "edition"))]
-    files = {p for f in folders for p in f.rglob("*") if p.suffix in {".py", ".yml", ".csv", ".sql", ".json", ".j2"}}
+    files = {
+        p for f in folders for p in f.rglob("*") if p.suffix in {".py", ".yml", ".csv", ".gz", ".sql", ".json", ".j2"}
+    }
     if settings.extra_sources is not None:
         files |= set(settings.extra_sources.glob("*.yml"))
     for path in sorted(files):

@@ -61,37 +61,81 @@ class Discovery(_Strict):
     link: Pattern  # searched in the absolute URL
 
 
-class Table(_Strict):
-    """One table of a layout. Which keys it needs depends on `kind`; `lightwell.tables` says what each means."""
-
+class _Table(_Strict):
     name: str
-    kind: Literal["list", "grid", "prose"]
-    label: str | None = None  # name of the label that the row's text becomes
-    header: Pattern | None = None  # text of the label column's header (list), of the table's title or first cell (grid)
-    columns: dict[str, Pattern] = {}  # list: printed header of each number column, by the name its figures get
-    column_labels: list[Pattern] = []  # grid: named groups over the joined header text of a column become labels
-    cell: Pattern | None = (
-        None  # grid: named group `text` and others, once for each figure in a cell; default: the cell
-    )
-    row_labels: Pattern | None = None  # grid: named groups over the row's text become labels in place of `label`
-    skip_columns: Pattern | None = None  # grid: header texts of columns that hold no figure
-    skip_rows: Pattern | None = None  # grid and list: label texts of rows that hold no figure
-    pattern: Pattern | None = None  # prose: named group `text`, the others become labels
-    required: bool = True  # prose: whether a document without it is unlike the layout
-    total: Pattern | None = None  # list: the row that ends the table and holds the printed total
+    required: bool = True  # whether a document without it is unlike the layout
+
+
+class ListTable(_Table):
+    """Names and numbers under a header, over many pages of a PDF, ended by a printed total."""
+
+    kind: Literal["list"]
+    label: str  # name of the label that a row's text becomes
+    header: Pattern  # of the names' column
+    columns: dict[str, Pattern]  # name of each number column -> its printed header
+    total: Pattern | None = None  # the row that ends the table
+
+
+class GridTable(_Table):
+    """A boxed table of a PDF, with header rows on top."""
+
+    kind: Literal["grid"]
+    header: Pattern  # searched in the title and the header texts
+    label: str | None = None  # name of the label that the first column becomes; null: every column holds figures
+    row_labels: Pattern | None = None  # named groups over the first column's text become labels in place of `label`
+    column_labels: list[Pattern] = []  # named groups over title and header levels, joined by " | ", become labels
+    cell: Pattern | None = None  # named group `text` and others, once for each figure in a cell
+    skip_columns: Pattern | None = None  # headers of columns that hold no figure
+
+
+class ProseTable(_Table):
+    """Numbers in sentences."""
+
+    kind: Literal["prose"]
+    pattern: Pattern  # named group `text` is the number, the others become labels
+
+
+class RecordsTable(_Table):
+    """A header row and a record in every row below it, in a text table, a sheet, an HTML table or a JSON array."""
+
+    kind: Literal["records"]
+    sheet: Pattern | None = None  # name of the sheet, or caption of the HTML table; default: any
+    labels: dict[str, Pattern]  # name of each label -> the printed header of its column
+    values: dict[str, Pattern]  # name of each number column -> its printed header
+    unused: list[Pattern] = []  # headers of columns that hold neither
+    skip: dict[str, Pattern] = {}  # rows whose label is this are no records of ours
+    empty: Literal["missing", "skip"] = "missing"  # an empty number: printed as missing, or a cell that is not used
+
+
+class CrosstabTable(_Table):
+    """Rows by columns: labels on the left, and every other column's header is a label too."""
+
+    kind: Literal["crosstab"]
+    sheet: Pattern | None = None
+    labels: dict[str, Pattern]  # name of each label -> the printed header of its column
+    across: str  # name of the label that the other columns' headers become
+    columns: Pattern  # what those headers look like
+    unused: list[Pattern] = []
+    skip: dict[str, Pattern] = {}
+    empty: Literal["missing", "skip"] = "missing"
+
+
+Table = Annotated[ListTable | GridTable | ProseTable | RecordsTable | CrosstabTable, Field(discriminator="kind")]
 
 
 class Layout(_Strict):
     """How the documents of a range of periods are laid out. Drift is data: a new layout, not a copy of code."""
 
+    when: Pattern | None = None  # found in the beginning of the document; the first layout that fits is taken
     since: Year | None = Field(default=None, alias="from")
     until: Year | None = Field(default=None, alias="to")
     period: Pattern | None = None  # named group `year`, found in the document's own title
     period_label: str | None = (
         "year"  # the label that this year becomes; null where the tables print years of their own
     )
+    address: Pattern | None = None  # named groups, found in the document's URL, become labels of every figure
     tables: list[Table]
-    ignore: list[Pattern] = []  # whole lines on a table page that are no data
+    ignore: list[Pattern] = []  # whole lines or rows that are no data
 
 
 class FromLabel(_Strict):
@@ -149,7 +193,7 @@ class Source(_Strict):
     documents: list[DocumentRule] = []
     discover: list[Discovery] = []
     method: Literal["read", "transcribed"] = "read"
-    format: Literal["pdf"]
+    format: Literal["pdf", "delimited", "spreadsheet", "json", "html"]
     layouts: list[Layout]
     observe: list[Observe]
     reconcile: list[Reconcile] = []

@@ -6,11 +6,16 @@ and no clock. What it cannot account for it raises as `LayoutError`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
+from lightwell.errors import LayoutError
+
+if TYPE_CHECKING:
+    from lightwell.source import Layout
+
 Box = tuple[float, float, float, float]  # x0, top, x1, bottom in points, origin at the top left of the page
-_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +78,23 @@ class Figure:
     labels: Mapping[str, str]
     text: str
     locator: Locator
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a document says of itself before any table is read."""
+
+    title: str | None
+    dated_on: date | None
+    text: str  # of the beginning, white space squeezed
+
+
+def require_tables(layout: "Layout", found: set[str]) -> None:
+    """Raise LayoutError if a table that the layout requires gave no figure."""
+    for table in layout.tables:
+        if table.required and table.name not in found:
+            wanted = getattr(table, "header", None) or getattr(table, "pattern", None) or getattr(table, "labels", None)
+            raise LayoutError(
+                f"table {table.name} was not found: its header {wanted!r} is not printed; "
+                "add the new wording to the layout"
+            )

@@ -17,7 +17,6 @@ number column, are both errors.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,25 +27,16 @@ from pdfplumber.pdf import PDF
 from pdfplumber.utils.exceptions import MalformedPDFException, PdfminerException
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, Locator
+from lightwell.tables import Figure, Locator, Opening, require_tables
 from lightwell.tables.pdf.grids import read_grids
 from lightwell.tables.pdf.lists import ListReader
 from lightwell.tables.pdf.words import Word, around, fits, join, lines_of, page_words, text_of
 
 if TYPE_CHECKING:
     from lightwell.archive import Document
-    from lightwell.source import Layout, Table
+    from lightwell.source import Layout, ProseTable
 
 MAX_PAGES = 200  # the longest report of this kind has some 20
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a document says of itself before any table is read."""
-
-    title: str | None
-    dated_on: date | None
-    text: str  # of the first page, white space squeezed
 
 
 @contextmanager
@@ -111,7 +101,7 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
         raise LayoutError("no page has a text layer: the pages are pictures, read them by hand")
     for reader in lists:
         reader.finish()
-    _require(layout, {f.table for f in figures})
+    require_tables(layout, {f.table for f in figures})
     printed = _period(periods, layout.period) if layout.period else ""
     if layout.period_label is None:
         return iter(figures)
@@ -124,15 +114,6 @@ def _heeded(words: list[Word], ignore: list[str]) -> list[Word]:
     return [w for line in lines if not any(fits(pattern, join([line])) for pattern in ignore) for w in line]
 
 
-def _require(layout: "Layout", found: set[str]) -> None:
-    for table in layout.tables:
-        if table.required and table.name not in found:
-            raise LayoutError(
-                f"table {table.name} was not found: its header {table.header or table.pattern!r} is not printed; "
-                "add the new wording to the layout"
-            )
-
-
 def _period(periods: dict[str, int], pattern: str) -> str:
     if not periods:
         raise LayoutError(f"no page prints the period as {pattern!r}: add the new wording to the layout")
@@ -142,9 +123,7 @@ def _period(periods: dict[str, int], pattern: str) -> str:
     return next(iter(periods))
 
 
-def _read_prose(page: int, words: list[Word], table: "Table") -> Iterator[Figure]:
-    if table.pattern is None:
-        raise LayoutError(f"table {table.name} is prose and declares no pattern")
+def _read_prose(page: int, words: list[Word], table: "ProseTable") -> Iterator[Figure]:
     ordered = [word for line in lines_of(words) for word in line]
     starts, text = [], ""
     for word in ordered:

@@ -12,12 +12,12 @@ from lightwell.tables import Figure, Locator
 from lightwell.tables.pdf.words import NUMBER, RULE, Word, around, is_number, join, lines_of
 
 if TYPE_CHECKING:
-    from lightwell.source import Table
+    from lightwell.source import GridTable
 
 _Cell = list[Word] | None  # None: covered by the cell to its left or above
 
 
-def read_grids(page: Page, words: list[Word], tables: list["Table"]) -> Iterator[Figure]:
+def read_grids(page: Page, words: list[Word], tables: list["GridTable"]) -> Iterator[Figure]:
     """The figures of every grid on a page. Raises LayoutError for a grid that none of the tables declares."""
     for grid in _find_grids(page, words):
         if not any(is_number(w) for row in grid.cells for cell in row if cell for w in cell):
@@ -96,7 +96,9 @@ def _is_value(cell: _Cell) -> bool:
     )
 
 
-def _grid_figures(page: int, table: "Table", title: str, paths: list[str], body: list[list[_Cell]]) -> Iterator[Figure]:
+def _grid_figures(
+    page: int, table: "GridTable", title: str, paths: list[str], body: list[list[_Cell]]
+) -> Iterator[Figure]:
     first = 0 if table.label is None else 1
     for row in body:
         name = _row_labels(page, table, _cell_text(row[0])) if first else {}
@@ -106,7 +108,7 @@ def _grid_figures(page: int, table: "Table", title: str, paths: list[str], body:
             yield from _cell_figures(page, table, {**name, **_column_labels(page, table, f"{title} | {path}")}, cell)
 
 
-def _row_labels(page: int, table: "Table", text: str) -> dict[str, str]:
+def _row_labels(page: int, table: "GridTable", text: str) -> dict[str, str]:
     if not text:
         raise LayoutError(f"page {page}: a row of table {table.name} has no name")
     if table.row_labels is None:
@@ -117,7 +119,7 @@ def _row_labels(page: int, table: "Table", text: str) -> dict[str, str]:
     return match.groupdict("")
 
 
-def _column_labels(page: int, table: "Table", path: str) -> dict[str, str]:
+def _column_labels(page: int, table: "GridTable", path: str) -> dict[str, str]:
     labels: dict[str, str] = {}
     for pattern in table.column_labels:
         match = re.search(pattern, path)
@@ -127,7 +129,7 @@ def _column_labels(page: int, table: "Table", path: str) -> dict[str, str]:
     return labels
 
 
-def _cell_figures(page: int, table: "Table", labels: dict[str, str], cell: _Cell) -> Iterator[Figure]:
+def _cell_figures(page: int, table: "GridTable", labels: dict[str, str], cell: _Cell) -> Iterator[Figure]:
     text = _cell_text(cell, "\n")
     if not cell or not text:
         raise LayoutError(f"page {page}: table {table.name} has an empty cell at {labels}")

@@ -12,13 +12,13 @@ from lightwell.tables import Figure, Locator
 from lightwell.tables.pdf.words import RULE, SAME_LINE, Line, Word, around, fits, is_number, join, lines_of
 
 if TYPE_CHECKING:
-    from lightwell.source import Table
+    from lightwell.source import ListTable
 
 
 class ListReader:
     """Reads one list table over the pages of one document: what has been seen so far decides what may follow."""
 
-    def __init__(self, table: "Table") -> None:
+    def __init__(self, table: "ListTable") -> None:
         """`table` is the declared list: its header, columns and total."""
         self.table = table
         self.strips: list[_Strip] = []  # where the table last stood
@@ -85,13 +85,11 @@ class _Row:
     label: str
     values: dict[str, Word]
 
-    def figures(self, page: int, table: "Table") -> list[Figure]:
-        if table.skip_rows and fits(table.skip_rows, self.label):
-            return []
+    def figures(self, page: int, table: "ListTable") -> list[Figure]:
         return [
             Figure(
                 table.name,
-                {table.label or "label": self.label, "column": name},
+                {table.label: self.label, "column": name},
                 word.text,
                 Locator(page=page, box=word.box),
             )
@@ -120,10 +118,8 @@ def _segments(line: Line) -> list[_Segment]:
     return [_Segment(join([g]), g[0].x0, g[-1].x1, g[0].base, max(w.size for w in g)) for g in groups]
 
 
-def _find_strips(page: Page, lines: list[Line], table: "Table") -> list[_Strip]:
+def _find_strips(page: Page, lines: list[Line], table: "ListTable") -> list[_Strip]:
     """The header of a list table on this page, as the strips it opens; empty where the page has no such header."""
-    if table.header is None or not table.columns:
-        raise LayoutError(f"table {table.name} is a list and declares no header or no columns")
     segments = [s for line in lines for s in _segments(line)]
     labels = [s for s in segments if fits(table.header, s.text)]
     for label in labels:
@@ -150,7 +146,7 @@ def _stack(segments: list[_Segment]) -> list[_Segment]:
     return sorted(cells, key=lambda c: c.x0)
 
 
-def _open_strips(page: Page, labels: list[_Segment], cells: list[_Segment], table: "Table") -> list[_Strip]:
+def _open_strips(page: Page, labels: list[_Segment], cells: list[_Segment], table: "ListTable") -> list[_Strip]:
     base = max(s.base for s in [*labels, *cells])
     under = [r for r in _rules(page) if r.y > base]
     edges = sorted({x for r in under if r.y < under[0].y + RULE for x in (r.x0, r.x1)})
@@ -171,7 +167,7 @@ def _open_strips(page: Page, labels: list[_Segment], cells: list[_Segment], tabl
 
 
 def _open_column(
-    page: Page, label: _Segment, cells: list[_Segment], k: int, end: float, edges: list[float], table: "Table"
+    page: Page, label: _Segment, cells: list[_Segment], k: int, end: float, edges: list[float], table: "ListTable"
 ) -> _Column:
     cell = cells[k]
     names = [name for name, pattern in table.columns.items() if fits(pattern, cell.text)]
@@ -207,7 +203,7 @@ def _rules(page: Page) -> list[_Rule]:
     return sorted((_Rule(float(o["x0"]), float(o["x1"]), float(o["top"])) for o in flat), key=lambda r: (r.y, r.x0))
 
 
-def _rows(page: Page, strip: _Strip, words: list[Word], table: "Table") -> Iterator[_Row]:
+def _rows(page: Page, strip: _Strip, words: list[Word], table: "ListTable") -> Iterator[_Row]:
     """The rows of one strip, top to bottom. Raises LayoutError for a word in the table's frame that fits no row."""
     bands = _ruled_bands(page, strip, words) or _spaced_bands(strip, words)
     for band in bands:
@@ -253,7 +249,7 @@ def _spaced_bands(strip: _Strip, words: list[Word]) -> list[list[Word]]:
     return [[word for line in block for word in line] for block in blocks[: last + 1]]
 
 
-def _row(page: int, strip: _Strip, band: list[Word], table: "Table") -> _Row | None:
+def _row(page: int, strip: _Strip, band: list[Word], table: "ListTable") -> _Row | None:
     if not band:
         return None
     values: dict[str, Word] = {}
@@ -281,7 +277,7 @@ def _row(page: int, strip: _Strip, band: list[Word], table: "Table") -> _Row | N
     return _Row(label, values)
 
 
-def _find_total_line(words: list[Word], strips: list[_Strip], table: "Table") -> Line:
+def _find_total_line(words: list[Word], strips: list[_Strip], table: "ListTable") -> Line:
     """A line of its own that holds the table's total and nothing else: its label may span the columns."""
     for line in lines_of(words):
         numbers = [w for w in line if is_number(w)]
@@ -303,7 +299,7 @@ def _total_row(line: Line, strip: _Strip) -> _Row:
     return _Row(label, {c.name: w for c, w in zip(strip.columns, numbers, strict=True)})
 
 
-def _refuse_headless(page: int, words: list[Word], strips: list[_Strip], table: "Table") -> None:
+def _refuse_headless(page: int, words: list[Word], strips: list[_Strip], table: "ListTable") -> None:
     """A page without the header must not hold rows: a number under a known column, with a name to its left."""
     for line in lines_of(words):
         for strip in strips:

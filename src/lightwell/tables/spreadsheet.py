@@ -1,0 +1,93 @@
+"""Workbooks (XLSX, ODS) to figures. Values are taken as stored, never recalculated; nothing in a workbook is run."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from lightwell.errors import LayoutError
+from lightwell.tables import Figure, Locator, Opening
+from lightwell.tables.cells import MAX_ROWS, Cell, Sheet, figures
+
+if TYPE_CHECKING:
+    from lightwell.archive import Document
+    from lightwell.source import Layout
+
+_MAX_UNPACKED = 200_000_000  # bytes of all parts together
+_MAX_RATIO = 200  # of unpacked to packed bytes: more is a bomb, not a report
+
+
+def opening(path: Path) -> Opening:
+    """The names of the sheets and the first rows of each: enough to choose a layout."""
+    text = " ".join(
+        f"[{sheet.name}] " + " ".join(cell.text for row in sheet.rows[:12] for cell in row) for sheet in _sheets(path)
+    )
+    return Opening(title=None, dated_on=None, text=" ".join(text.split())[:20_000])
+
+
+def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
+    """Every figure of a workbook, sheet by sheet. Raises LayoutError where the document is unlike its layout."""
+    return figures(sheets(document), document, layout)
+
+
+def sheets(document: "Document") -> list[Sheet]:
+    """The worksheets of a document; a cell's locator is its sheet and A1 reference."""
+    if document.path is None:
+        raise LayoutError(f"the file of document {document.document_id[:12]} is not in the archive")
+    return _sheets(document.path)
+
+
+def _sheets(path: Path) -> list[Sheet]:
+    _refuse_bomb(path)
+    found = []
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            for name in book.sheet_names:
+                raw = book.get_sheet_by_name(name)
+                if raw.total_height > MAX_ROWS:
+                    raise LayoutError(f"sheet {name} has {raw.total_height:,} rows: is this the right document?")
+                rows = raw.to_python(skip_empty_area=False)
+                found.append(Sheet(name, [_row(name, r, values) for r, values in enumerate(rows, start=1)]))
+    except (CalamineError, OSError) as error:
+        raise LayoutError(f"the workbook cannot be read ({error}); open it by hand") from error
+    return found
+
+
+def _refuse_bomb(path: Path) -> None:
+    try:
+        with ZipFile(path) as parts:
+            packed = sum(part.compress_size for part in parts.infolist())
+            unpacked = sum(part.file_size for part in parts.infolist())
+    except (BadZipFile, OSError) as error:
+        raise LayoutError(f"the workbook is damaged ({error}); download it again") from error
+    if unpacked > _MAX_UNPACKED or unpacked > _MAX_RATIO * max(packed, 1):
+        raise LayoutError(f"the workbook unpacks to {unpacked:,} bytes from {packed:,}: refused")
+
+
+def _row(sheet: str, number: int, values: Sequence[object]) -> list[Cell]:
+    return [
+        Cell(_text(value), Locator(sheet=sheet, cell=f"{_letters(column)}{number}"))
+        for column, value in enumerate(values, start=1)
+    ]
+
+
+def _text(value: object) -> str:
+    """What is stored: a whole number without a fraction, another number with all its digits, a day as ISO."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else str(value).strip()
+
+
+def _letters(column: int) -> str:
+    letters = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
