@@ -4,12 +4,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: warehouse test test-fast check format lock clean help
+.PHONY: warehouse test test-fast check format lock bench clean help
 help:
 	@echo "make warehouse   set up, fetch what is due, build, check and publish the warehouse"
 	@echo "make test        set up and run the whole test suite (no network needed)"
 	@echo "make test-fast   the part of it that takes under a minute"
 	@echo "make check       format, lint, types, SQL"
+	@echo "make bench       time reading, refresh and build, and the memory of a build (three minutes)"
 	@echo "make lock        resolve the dependencies again and write requirements.lock"
 
 # The locked environment: uv does the work, from the PATH or from the environment itself.
@@ -36,6 +37,11 @@ check: $(READY)
 	$(BIN)/ruff check src tests dags benchmarks
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/reading.py
+	@$(BIN)/python benchmarks/refresh.py
+	@$(BIN)/python benchmarks/build_memory.py
 
 format: $(READY)
 	$(BIN)/ruff format src tests dags benchmarks

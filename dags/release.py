@@ -1,4 +1,5 @@
-"""The DAG `release`: build, check, publish and export, when a source has brought something new, and once a day.
+"""The DAG `release`: build, check, publish and export, when a source has brought something new, and once a day for
+what a person added by hand or what was fetched by a run that then crashed.
 
 A build is bound to the process that makes it (it holds a lock, and vanishes with it), so building, checking and
 publishing are one task. Where nothing has changed, that task and all after it are skipped.

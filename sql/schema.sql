@@ -221,6 +221,7 @@ CREATE TABLE source (
     source_id VARCHAR PRIMARY KEY,
     title VARCHAR NOT NULL,
     publisher VARCHAR NOT NULL,
+    publisher_name VARCHAR,
     reporter VARCHAR NOT NULL,
     description VARCHAR NOT NULL,
     caveats VARCHAR[] NOT NULL,
@@ -235,6 +236,8 @@ COMMENT ON TABLE source IS 'One row a source: a publication series of one publis
 COMMENT ON COLUMN source.source_id IS 'Name of the source: the stem of its declaration.';
 COMMENT ON COLUMN source.title IS 'Title of the publication series.';
 COMMENT ON COLUMN source.publisher IS 'Who publishes it: code in organisation.';
+COMMENT ON COLUMN source.publisher_name
+IS 'Name of a publisher that organisation does not know yet, as declared; null where it does.';
 COMMENT ON COLUMN source.reporter IS 'Who counted: code in organisation; usually the publisher.';
 COMMENT ON COLUMN source.description IS 'What is counted, in our own words.';
 COMMENT ON COLUMN source.caveats IS 'What a reader of these numbers must know; printed with every export.';
@@ -267,7 +270,8 @@ COMMENT ON COLUMN document.url IS 'Where it was retrieved; null where it was add
 COMMENT ON COLUMN document.title IS 'Its title, as the document says.';
 COMMENT ON COLUMN document.published_on IS 'Day of publication; null where nobody says.';
 COMMENT ON COLUMN document.published_basis
-IS 'Who says so: stated (by the person who added it), document (its own metadata), http or retrieved.';
+IS 'Who says so: stated (by the person who added it), document (its own metadata), http, retrieved,
+or not_before (the end of the newest period it reports on).';
 COMMENT ON COLUMN document.retrieved_at IS 'Instant (UTC) at which it was first retrieved.';
 COMMENT ON COLUMN document.media_type IS 'Media type sniffed from its bytes.';
 COMMENT ON COLUMN document.bytes IS 'Size in bytes.';
@@ -300,9 +304,13 @@ CREATE TABLE observation_vintage (
     obs_text VARCHAR NOT NULL,
     label_text VARCHAR NOT NULL,
     locator VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    adds_up BOOLEAN NOT NULL,
     extractor_version VARCHAR NOT NULL,
     published_on DATE,
     retrieved_at TIMESTAMP NOT NULL,
+    method VARCHAR NOT NULL,
+    cited_url VARCHAR,
     note VARCHAR,
     CHECK (period_start <= period_end),
     CHECK (value_low <= value_high)
@@ -341,9 +349,16 @@ COMMENT ON COLUMN observation_vintage.obs_text IS 'The number exactly as printed
 COMMENT ON COLUMN observation_vintage.label_text IS 'The labels of the number exactly as printed.';
 COMMENT ON COLUMN observation_vintage.locator
 IS 'Where it stands in the document: page and box in points, sheet and cell, line and column, or JSON pointer.';
+COMMENT ON COLUMN observation_vintage.table_name IS 'The table of the document, as the layout names it.';
+COMMENT ON COLUMN observation_vintage.adds_up
+IS 'True in a table whose parts add up to a printed total: a later document that prints it replaces it whole.';
 COMMENT ON COLUMN observation_vintage.extractor_version IS 'Version of the code and layouts that read it.';
 COMMENT ON COLUMN observation_vintage.published_on IS 'Day the document was published; null where nobody says.';
 COMMENT ON COLUMN observation_vintage.retrieved_at IS 'Instant (UTC) at which the document was first retrieved.';
+COMMENT ON COLUMN observation_vintage.method
+IS 'How the document came: fetched, added, edition, or transcribed by hand with a citation in cited_url.';
+COMMENT ON COLUMN observation_vintage.cited_url
+IS 'The page a transcribed figure was printed on; null where the document itself is the page.';
 COMMENT ON COLUMN observation_vintage.note IS 'What a reader of this number must know.';
 
 CREATE TABLE quarantine (
@@ -431,23 +446,33 @@ COMMENT ON COLUMN release_info.duckdb_version IS 'Version of DuckDB that wrote t
 CREATE VIEW observation AS
 SELECT *
 FROM observation_vintage
-QUALIFY row_number() OVER (
-    PARTITION BY series_id, time_period
-    ORDER BY
-        coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
-        retrieved_at DESC,
-        document_id DESC,
-        label_text DESC
-) = 1;
+QUALIFY
+    row_number() OVER (
+        PARTITION BY series_id, time_period
+        ORDER BY
+            coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
+            retrieved_at DESC,
+            document_id DESC,
+            label_text DESC,
+            observation_id DESC
+    ) = 1
+    AND (NOT adds_up OR document_id = first_value(document_id) OVER (
+        PARTITION BY source_id, table_name, metric, time_period
+        ORDER BY coalesce(published_on, cast(retrieved_at AS DATE)) DESC, retrieved_at DESC, document_id DESC
+    ));
 COMMENT ON VIEW observation
-IS 'One row a series and period: its latest vintage by publication (else retrieval), retrieval, document_id.';
+IS 'One row a series and period: its latest vintage by publication (else retrieval), retrieval, document_id. Where a
+table adds up to a printed total, the newest document that prints it for a period replaces the older ones whole.';
 
 CREATE VIEW vintage AS
 SELECT
     *,
     coalesce(published_on, cast(retrieved_at AS DATE)) AS known_on
 FROM observation_vintage
-QUALIFY row_number() OVER (PARTITION BY series_id, time_period, document_id ORDER BY label_text) = 1;
+QUALIFY row_number() OVER (
+    PARTITION BY series_id, time_period, document_id
+    ORDER BY label_text DESC, observation_id DESC
+) = 1;
 COMMENT ON VIEW vintage
 IS 'One row a series, period and document: a figure that several tables of a document print alike stands once.';
 COMMENT ON COLUMN vintage.known_on IS 'Day the document was published, else retrieved.';
@@ -456,12 +481,18 @@ CREATE MACRO as_of(day) AS TABLE -- noqa: CP05
     SELECT *
     FROM observation_vintage
     WHERE coalesce(published_on, cast(retrieved_at AS DATE)) <= cast(day AS DATE)
-    QUALIFY row_number() OVER (
-        PARTITION BY series_id, time_period
-        ORDER BY
-            coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
-            retrieved_at DESC,
-            document_id DESC,
-            label_text DESC
-    ) = 1;
+    QUALIFY
+        row_number() OVER (
+            PARTITION BY series_id, time_period
+            ORDER BY
+                coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
+                retrieved_at DESC,
+                document_id DESC,
+                label_text DESC,
+                observation_id DESC
+        ) = 1
+        AND (NOT adds_up OR document_id = first_value(document_id) OVER (
+            PARTITION BY source_id, table_name, metric, time_period
+            ORDER BY coalesce(published_on, cast(retrieved_at AS DATE)) DESC, retrieved_at DESC, document_id DESC
+        ));
 COMMENT ON MACRO TABLE as_of IS 'observation as known on a day: as_of(DATE ''2023-06-30'').'; -- noqa: PRS

@@ -1,5 +1,10 @@
-"""What several test files share: where the originals stand, and a data home of the test's own."""
+"""What several test files share: where the originals stand, data homes of the test's own, the command line."""
 
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +29,56 @@ def originals() -> Path:
 def settings(tmp_path: Path) -> Settings:
     """A data home in a temporary folder."""
     return Settings(home=tmp_path / "home", allow_private_addresses=True, seconds_between_requests=0.0)
+
+
+@pytest.fixture(scope="session")
+def _built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one release made from the edition. Nobody writes to it: see `built`."""
+    from lightwell import refresh
+
+    home = tmp_path_factory.mktemp("edition") / "home"
+    refresh.release(Settings(home=home, offline=True))
+    return home
+
+
+@pytest.fixture
+def built(_built_once: Path, tmp_path: Path) -> Settings:
+    """A data home of the test's own in which the edition is built and published."""
+    home = tmp_path / "home"
+    shutil.copytree(_built_once, home, symlinks=True)
+    return Settings(home=home, allow_private_addresses=True, seconds_between_requests=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one run of the command line printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def lightwell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run `lightwell` in this process, through `main`, as the installed script does."""
+    from lightwell import cli
+
+    for name in ("LIGHTWELL_HOME", "LIGHTWELL_SOURCES", "LIGHTWELL_OFFLINE", "LIGHTWELL_ALLOW_PRIVATE_ADDRESSES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # the handlers of this process stay as they are
+
+    def run(*arguments: str | Path) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["lightwell", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return run
 
 
 def document(path: Path, source_id: str = "ncmec_by_esp") -> Document:

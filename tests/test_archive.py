@@ -43,7 +43,6 @@ def a_source(source_id: str = "letters") -> Source:
             "cadence": "annual",
             "hosts": ["publisher.example"],
             "media_type": "application/pdf",
-            "format": "pdf",
             "layouts": [],
             "observe": [],
         }

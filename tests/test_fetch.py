@@ -77,7 +77,6 @@ def a_source(*urls: str, **fields: Any) -> Source:
             "hosts": ["127.0.0.1", "localhost"],
             "media_type": "application/pdf",
             "documents": [{"urls": [url]} for url in urls],
-            "format": "pdf",
             "layouts": [],
             "observe": [],
             **fields,

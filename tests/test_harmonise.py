@@ -30,6 +30,10 @@ from lightwell.tables import Figure, Locator
 THIN, NO_BREAK, NARROW = "\u2009", "\u00a0", "\u202f"
 
 
+LISTED = {"kind": "list", "label": "esp", "header": "ESP", "columns": {"reports": "Reports"}}
+PROSE_TABLE = {"kind": "prose", "pattern": "(?P<text>.)"}
+
+
 def make_document(source_id: str = "ncmec_by_esp", document_id: str = "a" * 64) -> Document:
     return Document(
         document_id=document_id,
@@ -47,8 +51,8 @@ def make_document(source_id: str = "ncmec_by_esp", document_id: str = "a" * 64) 
 
 
 def make_source(observe: list[dict[str, Any]], source_id: str = "ncmec_by_esp", **more: Any) -> Source:
-    tables = [{"name": name, "kind": "list"} for name in dict.fromkeys(rule["table"] for rule in observe)]
-    tables = [t | ({"kind": "prose"} if t["name"].startswith("prose") else {}) for t in tables]
+    tables = [LISTED | {"name": name} for name in dict.fromkeys(rule["table"] for rule in observe)]
+    tables = [PROSE_TABLE | {"name": t["name"]} if t["name"].startswith("prose") else t for t in tables]
     declared: dict[str, Any] = {
         "id": source_id,
         "title": "A title",
@@ -60,7 +64,6 @@ def make_source(observe: list[dict[str, Any]], source_id: str = "ncmec_by_esp", 
         "cadence": "annual",
         "hosts": [],
         "media_type": "application/pdf",
-        "format": "pdf",
         "layouts": [{"tables": tables}],
         "observe": observe,
     }
@@ -698,7 +701,9 @@ def test_the_originals_come_out_exact_and_wholly_known(originals: Path, source_i
     declared = source.load(source_id)
     path = originals / "ncmec" / f"{source_id.replace('_', '-')}-{year}.pdf"
     document = replace(make_document(source_id), path=path)
-    result = to_observations(declared.extractor()(document, declared.layouts[0]), document, declared, "v1")
+    result = to_observations(
+        declared.extractor("application/pdf")(document, declared.layouts[0]), document, declared, "v1"
+    )
     assert result.quarantined == [] and result.provisional == {}
     parts = [o for o in result.observations if not o.is_total]
     (total,) = (o for o in result.observations if o.is_total)

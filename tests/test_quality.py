@@ -43,8 +43,9 @@ def make_source(source_id: str = "sample_counts", **changes: Any) -> Source:
         "cadence": "annual",
         "hosts": ["example.org"],
         "media_type": "application/pdf",
-        "format": "pdf",
-        "layouts": [{"tables": [{"name": "counts", "kind": "list", "label": "name"}]}],
+        "layouts": [
+            {"tables": [{"name": "counts", "kind": "list", "label": "name", "header": "Name", "columns": {"n": "N"}}]}
+        ],
         "observe": [
             {
                 "table": "counts",
@@ -173,6 +174,7 @@ BROKEN: dict[str, Callable[[Observation], Observation]] = {
     "count_not_negative": lambda o: replace(o, obs_value=-3.0, obs_text="(3)"),
     "count_is_whole": lambda o: replace(o, obs_value=3.5, obs_text="3.5"),
     "value_held_exactly": lambda o: replace(o, obs_value=2.0**53 + 2, obs_text="two numbers run together"),
+    "ratio_within_0_and_1": lambda o: replace(o, unit_measure="ratio", obs_value=1.5, obs_text="1.5"),
     "percent_within_0_and_100": lambda o: replace(o, unit_measure="percent", obs_value=101.0, obs_text="101%"),
     "value_equals_printed_text": lambda o: replace(o, obs_value=30.0, obs_text="3,000"),
     "comparator_known": lambda o: replace(o, comparator="≈"),
@@ -503,7 +505,11 @@ def test_a_part_without_the_label_fails() -> None:
 
 def test_a_table_that_is_not_in_every_layout_may_be_absent() -> None:
     def tables(*names: str) -> dict[str, Any]:
-        return {"tables": [{"name": n, "kind": "list", "label": "name"} for n in names]}
+        return {
+            "tables": [
+                {"name": n, "kind": "list", "label": "name", "header": "Name", "columns": {"n": "N"}} for n in names
+            ]
+        }
 
     observe_both = [
         {"table": n, "metric": "m", "time_period": "2022", "totals": {"name": "Total"}} for n in ("counts", "more")
@@ -656,6 +662,7 @@ RELEASE_BROKEN: dict[str, dict[str, Any]] = {
     "value_present": {"obs_value": None},
     "count_not_negative": {"obs_value": -1.0},
     "percent_within_0_and_100": {"unit_measure": "percent", "obs_value": 100.5},
+    "ratio_within_0_and_1": {"unit_measure": "ratio", "obs_value": 1.5},
     **{f"{column}_present": {column: None} for column in REQUIRED},
 }
 

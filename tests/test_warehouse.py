@@ -3,10 +3,10 @@
 import hashlib
 import json
 import multiprocessing
+import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -79,7 +79,7 @@ def observation(of: Document, label: str, value: float | None, year: int = 2022,
         label_text=label,
         locator=str(place),
         extractor_version="0123456789ab",
-        figure=Figure("by_esp", {"esp": label}, text, place),
+        figure=Figure("a_table", {"esp": label}, text, place),
     )
     made = replace(plain, **fields)  # type: ignore[arg-type]
     codes = (made.source_id, made.reporter, made.subject, made.metric, made.ref_area, sorted(made.dimensions.items()))
@@ -200,8 +200,26 @@ def test_observation_vintage_has_exactly_its_columns(built: Settings) -> None:
     assert " ".join(columns) == (
         "observation_id series_id source_id document_id reporter subject metric harm ref_area dimensions freq "
         "time_period period_start period_end obs_value value_low value_high comparator unit_measure obs_status "
-        "is_total obs_text label_text locator extractor_version published_on retrieved_at note"
+        "is_total obs_text label_text locator table_name adds_up extractor_version published_on retrieved_at method "
+        "cited_url note"
     )
+
+
+def in_a_sum(of: Document, label: str, value: float, **fields: object) -> Observation:
+    """An observation of ncmec_by_esp's table, whose parts add up to a printed total."""
+    made = observation(of, label, value, **fields)
+    return replace(made, figure=replace(made.figure, table="by_esp"))
+
+
+def test_a_table_that_adds_up_is_replaced_whole_by_the_document_that_prints_it_again(settings: Settings) -> None:
+    """A row that the newer edition of a year drops must not be added to its other rows."""
+    first = [in_a_sum(OLD, "Facebook", 5, subject="facebook"), in_a_sum(OLD, "Old name", 2, subject="google")]
+    again = [in_a_sum(NEW, "Facebook", 5, subject="facebook"), in_a_sum(NEW, "New name", 2, subject="youtube")]
+    publish(settings, [prepared(OLD, *first), prepared(NEW, *again)])
+    assert ask(settings, "SELECT sum(obs_value) FROM observation") == [(7,)]
+    assert ask(settings, "SELECT subject, is_in_observation FROM not_reprinted") == [("google", False)]
+    day = NEW.published_on - timedelta(days=1)
+    assert ask(settings, f"SELECT list(subject ORDER BY subject) FROM as_of(DATE '{day}')") == [(["facebook", "google"],)]
 
 
 def test_a_breakdown_that_is_none_is_an_empty_map_and_not_null(built: Settings) -> None:
@@ -383,6 +401,26 @@ def test_a_value_changed_and_changed_back_is_a_restatement(settings: Settings) -
     assert ask(settings, "SELECT value_history, difference FROM restatement") == [([5.0, None, 5.0], 0.0)]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_figure_that_a_document_prints_twice_alike_stands_once(settings: Settings, turned: bool) -> None:
+    documents = []
+    for day, value in ((1, 5.0), (2, 6.0)):
+        of = document(f"d{day}", published_on=date(2024, 1, day))
+        rows = [
+            observation(of, label, value, subject="facebook", locator=f"page={page}")
+            for label, page in (("Facebook", 1), ("Facebook", 2), ("A. Facebook", 3))
+        ]
+        documents.append(prepared(of, *(rows[::-1] if turned else rows)))
+    publish(settings, documents)
+    assert ask(settings, "SELECT count(*) FROM observation_vintage") == [(6,)]
+    standing = max(o.observation_id for o in documents[1].harmonised.observations if o.label_text == "Facebook")
+    assert ask(settings, "SELECT observation_id, obs_value FROM observation") == [(standing, 6.0)]
+    assert ask(settings, "SELECT observation_id FROM as_of('2030-01-01')") == [(standing,)]
+    restated = "SELECT latest_observation_id, vintages, first_obs_value, latest_obs_value FROM restatement"
+    assert ask(settings, restated) == [(standing, 2, 5.0, 6.0)]
+    assert ask(settings, "SELECT count(*) FROM label_rename") == [(0,)]
+
+
 def test_a_row_that_the_later_document_drops_is_listed(built: Settings) -> None:
     assert ask(built, "SELECT subject, document_id, newest_document_id FROM not_reprinted") == [
         ("mindgeek", OLD.document_id, NEW.document_id)
@@ -492,9 +530,10 @@ def test_every_table_view_column_and_macro_has_a_comment(built: Settings) -> Non
     assert ask(built, silent.format("view_name", "views")) == []
     assert ask(built, silent.format("table_name || '.' || column_name", "columns")) == []
     assert ask(built, "SELECT comment FROM duckdb_functions() WHERE function_name = 'as_of'")[0][0]
-    assert len(ask(built, "SELECT view_name FROM duckdb_views() WHERE NOT internal")) == 1 + len(
-        list((resource("sql") / "views").glob("*.sql"))
-    )
+    files = [resource("sql") / "schema.sql", *(resource("sql") / "views").glob("*.sql")]
+    declared = [name for file in files for name in re.findall(r"CREATE VIEW (\w+)", file.read_text(encoding="utf-8"))]
+    views = ask(built, "SELECT view_name FROM duckdb_views() WHERE NOT internal")
+    assert sorted(views) == sorted((name,) for name in declared)
 
 
 def test_no_sql_needs_the_files_name(built: Settings, tmp_path: Path) -> None:
@@ -527,8 +566,16 @@ SPOILERS = {
         "DELETE FROM observation_vintage WHERE source_id = 'ncmec_by_country'",
     ],
     "duplicate_key": [
-        "INSERT INTO observation_vintage SELECT * REPLACE ('00000000000000ff' AS observation_id) "
-        "FROM observation_vintage WHERE subject = 'google' LIMIT 1",
+        f"INSERT INTO observation_vintage SELECT * REPLACE ('00000000000000ff' AS observation_id, {other}) "
+        "FROM observation_vintage WHERE subject = 'google' LIMIT 1"
+        for other in (
+            "1 AS obs_value",
+            "NULL AS obs_value",
+            "'E' AS obs_status",
+            "'>' AS comparator",
+            "1 AS value_low",
+            "1 AS value_high",
+        )
     ],
     "latest_vintage": [
         "CREATE OR REPLACE VIEW observation AS SELECT * FROM observation_vintage",
@@ -779,16 +826,12 @@ from pathlib import Path
 from lightwell import warehouse
 from lightwell.settings import Settings
 settings = Settings(home=Path(sys.argv[1]))
-seen = []
-print("ready", flush=True)
 while not (settings.home / "stop").exists():
     with warehouse.connect(settings) as con:
         rows = con.execute(
             "SELECT inputs_digest, (SELECT count(*) FROM observation_vintage), (SELECT count(*) FROM citation) "
             "FROM release_info").fetchall()
-    current = warehouse.current(settings)
-    seen.append((*rows[0], current is not None))
-print(len(seen), sorted(set(seen)))
+    print(*rows[0], warehouse.current(settings) is not None, flush=True)
 """
 
 
@@ -799,19 +842,17 @@ def test_readers_that_open_during_thirty_swaps_always_see_a_whole_release(settin
     ready = [build(few, *((None, "even") if n % 2 else (three_documents()[:1], "odd"))) for n in range(10)]
     command = [sys.executable, "-c", _READ, str(few.home)]
     readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [reader.stdout.readline() for reader in readers if reader.stdout] == ["ready\n", "ready\n"]
+    seen = [reader.stdout.readline() for reader in readers if reader.stdout]
     for one in ready:
         warehouse.publish(one, few)
         for back in (1, 0):
-            time.sleep(0.02)
+            seen += [reader.stdout.readline() for reader in readers if reader.stdout]
             warehouse.rollback(few, warehouse.releases(few)[back].release_id)
     (few.home / "stop").touch()
     for reader in readers:
-        said, _ = reader.communicate(timeout=60)
+        seen += reader.communicate(timeout=60)[0].splitlines(keepends=True)
         assert reader.returncode == 0
-        opened, seen = said.split(" ", 1)
-        assert int(opened) > 10
-        assert seen.strip() == "[('even', 12, 12, True), ('odd', 4, 4, True)]"
+    assert set(seen) == {"even 12 12 True\n", "odd 4 4 True\n"}
 
 
 def test_where_nothing_is_published_the_reader_is_told_what_to_do(settings: Settings) -> None:
@@ -906,6 +947,7 @@ def _build_and_publish(home: Path, digest: str) -> None:
         publish(settings, None if digest == "all" else three_documents()[:1], digest)
 
 
+@pytest.mark.slow
 def test_builds_at_once_do_not_meet(settings: Settings) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_build_and_publish, args=(settings.home, d)) for d in ("all", "first", "all")]

@@ -9,6 +9,7 @@ GROUP BY document_id, series_id, time_period
 HAVING
     count(DISTINCT coalesce(obs_value, -1)) > 1
     OR count(DISTINCT obs_status) > 1
+    OR count(DISTINCT comparator) > 1
     OR count(DISTINCT coalesce(value_low, -1)) > 1
     OR count(DISTINCT coalesce(value_high, -1)) > 1
 ORDER BY document_id, series_id, time_period;

@@ -1,21 +1,19 @@
--- The view observation holds every series and period exactly once.
-SELECT
-    series_id,
-    time_period,
-    count(*) FILTER (WHERE latest) AS rows_in_observation
-FROM (
+-- The view observation holds a series and period at most once; it leaves out only what was replaced whole.
+WITH kept AS (
     SELECT
         series_id,
         time_period,
-        TRUE AS latest
-    FROM observation
-    UNION ALL
-    SELECT
-        series_id,
-        time_period,
-        FALSE AS latest
+        bool_and(adds_up) AS replaceable
     FROM observation_vintage
-) AS every_row
-GROUP BY series_id, time_period
-HAVING count(*) FILTER (WHERE latest) <> 1
-ORDER BY series_id, time_period;
+    GROUP BY series_id, time_period
+)
+
+SELECT
+    kept.series_id,
+    kept.time_period,
+    count(observation.observation_id) AS rows_in_observation
+FROM kept
+LEFT JOIN observation ON kept.series_id = observation.series_id AND kept.time_period = observation.time_period
+GROUP BY kept.series_id, kept.time_period, kept.replaceable
+HAVING count(observation.observation_id) > 1 OR (count(observation.observation_id) = 0 AND NOT kept.replaceable)
+ORDER BY kept.series_id, kept.time_period;

@@ -47,6 +47,7 @@ FROM (
     UNION
     SELECT publisher AS organisation
     FROM source
+    WHERE publisher_name IS NULL
 ) AS named
 WHERE
     organisation NOT IN (SELECT organisation.organisation FROM organisation)

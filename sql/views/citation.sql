@@ -19,9 +19,9 @@ WITH placed AS (
 SELECT
     placed.observation_id,
     placed.source_id,
-    publisher.name AS publisher_name,
+    coalesce(publisher.name, source.publisher_name) AS publisher_name,
     coalesce(document.title, source.title) AS title,
-    document.url,
+    coalesce(placed.cited_url, document.url) AS url,
     placed.page,
     placed.place,
     placed.obs_text,
@@ -34,11 +34,12 @@ SELECT
     placed.document_id,
     latest.observation_id IS NOT NULL AS is_latest,
     concat(
-        coalesce(publisher.name, source.publisher), ', ',
+        coalesce(publisher.name, source.publisher_name, source.publisher), ', ',
         coalesce(document.title, source.title),
         coalesce(' (' || strftime(placed.published_on, '%Y-%m-%d') || ')', ''), ', ',
         placed.place, ': "', placed.obs_text, '". ',
-        coalesce(document.url || ', retrieved ', 'Retrieved '), strftime(placed.retrieved_at, '%Y-%m-%d'),
+        coalesce(placed.cited_url || ', transcribed ', document.url || ', retrieved ', 'Retrieved '),
+        strftime(placed.retrieved_at, '%Y-%m-%d'),
         '. SHA-256 ', placed.document_id, '.'
     ) AS citation
 FROM placed
@@ -49,7 +50,9 @@ LEFT JOIN observation AS latest ON placed.observation_id = latest.observation_id
 COMMENT ON VIEW citation IS 'One row an observation, every vintage: what to cite it by.';
 COMMENT ON COLUMN citation.publisher_name IS 'Name of the publisher.';
 COMMENT ON COLUMN citation.title IS 'Title of the document, else of the series.';
-COMMENT ON COLUMN citation.url IS 'Where the document was retrieved; null where it was added by hand without saying.';
+COMMENT ON COLUMN citation.url
+IS 'Where the document was retrieved, or the page a transcribed figure was printed on;
+null where it was added by hand without saying.';
 COMMENT ON COLUMN citation.page IS 'Page of the document, counted from 1; null where it has none.';
 COMMENT ON COLUMN citation.place IS 'Where in the document the number stands, in words.';
 COMMENT ON COLUMN citation.is_latest IS 'True for the latest vintage, the one in observation.';

@@ -8,7 +8,7 @@ from typing import Any
 from lightwell import archive, codes, reading, source, warehouse
 from lightwell.errors import LightwellError
 from lightwell.settings import Settings
-from lightwell.tables import Locator, pdf
+from lightwell.tables import Locator
 
 BY = ("subject", "ref_area", "harm", "reporter")
 
@@ -111,14 +111,15 @@ def _last_day(period: str | None) -> str | None:
 
 
 def restatements(settings: Settings, *, source_id: str | None = None, over: float = 0.0) -> Rows:
-    """Figures that a later document prints otherwise: first and latest value, and by how much they differ.
+    """Figures that a later document prints otherwise: their value in every vintage, and by how much it moved.
 
-    `over` leaves out relative changes up to that share of the first value.
+    `over` leaves out what never moved by that share from one vintage to the next. A value that came out of nothing or
+    went missing moved by no share, and is always shown; so is one that fell and came back.
     """
     return _ask(
         settings,
         "SELECT * FROM restatement WHERE ($source IS NULL OR source_id = $source) "
-        "AND (relative_difference IS NULL OR abs(relative_difference) >= $over) ORDER BY ALL",
+        "AND (largest_swing IS NULL OR largest_swing >= $over) ORDER BY ALL",
         {"source": source_id, "over": over},
     )
 
@@ -156,6 +157,8 @@ def draw(settings: Settings, cited: Mapping[str, Any], target: Path) -> Path:
 
     Raises LightwellError where the archive lacks the document: the edition ships figures, not publishers' files.
     """
+    from lightwell.tables import pdf
+
     locator = Locator.parse(cited["locator"])
     if locator.page is None:
         raise LightwellError(f"{cited['place']}: only figures of PDFs can be drawn")

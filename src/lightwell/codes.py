@@ -293,7 +293,7 @@ def load(folder: Path) -> Codelists:
 
 
 def areas() -> Mapping[str, Area]:
-    """Every area by its code: ISO 3166-1 alpha-3 from pycountry, and ANT, XKX, EUROPE, W1, _T, _U, _Z."""
+    """Every area by its code: ISO 3166-1 alpha-3 from pycountry, and ANT, XKX, EUE, EUROPE, W1, _T, _U, _Z."""
     return _areas()
 
 
@@ -492,6 +492,7 @@ def _areas() -> Mapping[str, Area]:
         Area("ANT", "Netherlands Antilles", "AN", "former"),
         Area("XKX", "Kosovo", "XK", "country"),
         Area("EUROPE", "Europe", "", "region"),
+        Area("EUE", "European Union", "EU", "region"),  # the code of ICAO 9303; the Union as it was in the period
         Area("W1", "Rest of the world", "", "region"),  # SDMX: every area but the one that reports
         Area(TOTAL, "All areas", "", "special"),
         Area(UNKNOWN, "Area not known", "", "special"),

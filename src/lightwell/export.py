@@ -60,6 +60,7 @@ _KEYS = {
     "observation": ("observation_id",),
     "reports_by_organisation": ("observation_id",),
     "restatement": ("series_id", "time_period"),
+    "vintage_change": ("source_id", "document_id"),
 }  # primary keys of what declares none itself
 _REFERENCED = ("document", "source", "metric", "unit", "harm", "area")
 _VALUES = frozenset(
@@ -71,6 +72,8 @@ _VALUES = frozenset(
         "earlier_obs_value",
         "first_obs_value",
         "latest_obs_value",
+        "lowest_obs_value",
+        "highest_obs_value",
         "difference",
         "reports",
         "referrals",
@@ -528,7 +531,7 @@ def _gather(con: "DuckDBPyConnection", resources: Sequence[_Resource]) -> None:
 
 _DOCUMENTS = """
 SELECT coalesce(d.title, s.title) AS title, d.url AS path, d.document_id, d.document_id AS sha256, d.source_id,
-    coalesce(p.name, s.publisher) AS publisher, d.published_on, d.retrieved_at, d.media_type, d.bytes, d.licence,
+    coalesce(p.name, s.publisher_name, s.publisher) AS publisher, d.published_on, d.retrieved_at, d.media_type, d.bytes, d.licence,
     d.method
 FROM document AS d
 SEMI JOIN held ON held.document_id = d.document_id AND held.source_id = d.source_id
@@ -544,7 +547,7 @@ JOIN source AS s ON s.source_id = d.source_id
 ORDER BY ALL
 """
 _CAVEATS = """
-SELECT s.source_id, s.title, coalesce(p.name, s.publisher) AS publisher, s.description, s.caveats, s.landing_page
+SELECT s.source_id, s.title, coalesce(p.name, s.publisher_name, s.publisher) AS publisher, s.description, s.caveats, s.landing_page
 FROM source AS s
 SEMI JOIN concerned ON concerned.source_id = s.source_id
 LEFT JOIN organisation AS p ON p.organisation = s.publisher

@@ -362,9 +362,11 @@ def _take_in(source: Source, file: Path, settings: Settings, url: str | None, pu
 def _keep(source: Source, settings: Settings, body: BinaryIO, came: Attempt, history: list[Attempt]) -> Attempt:
     """Archive the body if it is what the source publishes, and complete the attempt."""
     size = body.seek(0, 2)
-    if problem := _unfit(source, body, size):
-        hand = came.method == "fetched" and sniff(body) == "text/html"
-        raise _AttemptError(problem, came.http_status, by_hand=hand)
+    found = sniff(body)
+    problem = _unfit(source, body, size, found)
+    if problem is not None or found is None:
+        hand = came.method == "fetched" and found == "text/html"
+        raise _AttemptError(problem or "the bytes are nothing that is known", came.http_status, by_hand=hand)
     body.seek(0)
     document_id = hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]  # any readable
     held = any(a.document_id == document_id and a.outcome != "failed" for a in history)
@@ -373,19 +375,18 @@ def _keep(source: Source, settings: Settings, body: BinaryIO, came: Attempt, his
     else:
         outcome = "stored"
         body.seek(0)
-        document_id, size = archive.store(settings, body, _SUFFIXES[source.media_type])
-    return replace(came, outcome=outcome, document_id=document_id, media_type=source.media_type, bytes=size)
+        document_id, size = archive.store(settings, body, _SUFFIXES[found])
+    return replace(came, outcome=outcome, document_id=document_id, media_type=found, bytes=size)
 
 
-def _unfit(source: Source, body: BinaryIO, size: int) -> str | None:
+def _unfit(source: Source, body: BinaryIO, size: int, found: str | None) -> str | None:
     if size == 0:
         return "the file is empty"
     if size > source.max_bytes:
         return _over(source.max_bytes)
-    found = sniff(body)
-    if found != source.media_type:
+    if found not in source.media_type:
         what = "HTML" if found == "text/html" else found or "something that is not recognised"
-        return f"the bytes are {what}, where {source.media_type} was due"
+        return f"the bytes are {what}, where {' or '.join(source.media_type)} was due"
     body.seek(max(0, size - 2048))
     if found == "application/pdf" and b"%%EOF" not in body.read():
         return "the PDF is truncated: its end (%%EOF) is missing"

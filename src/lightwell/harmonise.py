@@ -50,6 +50,7 @@ class Observation:
     extractor_version: str
     figure: Figure  # where it came from; not a column
     note: str | None = None
+    cited_url: str | None = None  # the page a transcribed figure was printed on; else the document's own URL serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,9 @@ class Period(NamedTuple):
 
 # --- numbers --------------------------------------------------------------------------------------------------------
 
-_FRACTIONS = frozenset({"percent", "days"})  # units whose values need not be whole
+_DECIMALS = frozenset({"ratio", "hours", "fte"})  # small numbers: a comma in one may stand for the decimal point
+_FRACTIONS = frozenset({"percent", "days"}) | _DECIMALS  # units whose values need not be whole
+_HOURS = re.compile(r"\s?(?:h|hrs?|hours?)", re.IGNORECASE)  # printed behind the number
 _MISSING = frozenset({"", "-", "--", "–", "—", "n/a"})
 _SPACES = "\u00a0\u2007\u2009\u202f"  # spaces that typesetters put inside a number; a plain space parts two numbers
 _GROUPED = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[1-9][0-9]{{0,2}}(?:[{_SPACES}][0-9]{{3}})+"
@@ -110,6 +113,8 @@ _NUMBER = re.compile(
     rf"(?:\s?(?P<scale>thousand|million|billion|[kmb]))?(?:\s?(?P<percent>%))?\s?(?P<marks>[*†‡§¹²³]+)?",
     re.IGNORECASE,
 )
+_PERCENTAGE = r"(?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,12})?"
+_RANGE = re.compile(rf"(?P<low>{_PERCENTAGE})\s?%\s?(?:-|–|—|to)\s?(?P<high>{_PERCENTAGE})\s?%", re.IGNORECASE)
 _COMPARATORS = {
     "≤": "<=",
     "≥": ">=",
@@ -128,6 +133,9 @@ _NEGATIVE = re.compile(r"[-–—−]\s?[.\d].*|\(\s?[.\d].*\)")
 def parse_number(text: str, unit: str = "count") -> ParsedNumber:
     """Read a number as printed: `21,165,208`, `0`, `-`, `<50`, `>1,000`, `69.1 million`; `4.1%` in the unit percent.
 
+    A count that a program wrote as `920793.0` is whole: one digit after the point parts no thousands.
+    A range of percentages, `4%-5%`, is its two bounds and no value (status Q, as for `<50`).
+
     Nothing is guessed: a negative number, grouping that is not by three, a plain space inside, a part of a whole count,
     a percent sign without the unit percent (or the reverse) or a value that no float holds exactly raises ValueError.
     """
@@ -136,14 +144,22 @@ def parse_number(text: str, unit: str = "count") -> ParsedNumber:
     printed = text.strip()
     if _NEGATIVE.fullmatch(printed):
         raise ValueError(f"{text!r} is negative, which no count can be")
+    if unit == "percent" and (ends := _RANGE.fullmatch(printed)):
+        return _between(ends["low"], ends["high"], text)
+    if unit == "hours" and (hours := re.fullmatch(r"(.*[0-9])" + _HOURS.pattern, printed, re.IGNORECASE)):
+        printed = hours[1]
     match = _NUMBER.fullmatch(printed)
     if match is None:
         raise ValueError(f"{text!r} is not a number as this publisher prints them; its grouping may be malformed")
+    if unit in _DECIMALS and ("," in match["whole"] or match["scale"]):
+        raise ValueError(f"{text!r} has a comma or a letter, and which number of {unit} that makes is not sure")
     if (match["percent"] is not None) != (unit == "percent"):
         sign = "has" if match["percent"] else "has no"
         raise ValueError(f"{text!r} {sign} percent sign but its unit is {unit}")
     number = _scaled(match, text)
-    if unit not in _FRACTIONS and (number != number.to_integral_value() or (match["fraction"] and not match["scale"])):
+    if unit not in _FRACTIONS and (
+        number != number.to_integral_value() or (match["fraction"] not in (None, "0") and not match["scale"])
+    ):
         raise ValueError(f"{text!r} is not whole, but {unit} is counted whole (and a point may part thousands)")
     comparator = _comparator(match["comparator"], text)
     note = f"printed with the footnote mark {match['marks']}" if match["marks"] else None
@@ -152,9 +168,15 @@ def parse_number(text: str, unit: str = "count") -> ParsedNumber:
     return ParsedNumber(_exact(number, text), None, None, comparator, "A", note)
 
 
+def _between(low: str, high: str, text: str) -> ParsedNumber:
+    if Decimal(low) >= Decimal(high):
+        raise ValueError(f"{text!r} is no range: it does not go from the lower bound to the higher")
+    return ParsedNumber(None, _exact(Decimal(low), text), _exact(Decimal(high), text), None, "Q")
+
+
 def _scaled(match: re.Match[str], text: str) -> Decimal:
     whole, fraction = re.sub("[^0-9]", "", match["whole"]), match["fraction"] or ""
-    if len(whole) + len(fraction) > 18 or (len(whole) > 1 and whole.startswith("0")):
+    if len((whole + fraction).lstrip("0")) > 18 or (len(whole) > 1 and whole.startswith("0")):
         raise ValueError(f"{text!r} begins with a zero or is too long for a count")
     if match["scale"] and match["percent"]:
         raise ValueError(f"{text!r} is both scaled and a percentage")
@@ -190,6 +212,14 @@ _MONTHS = "january february march april may june july august september october n
 _MONTH_NUMBERS = {name[:length]: n for n, name in enumerate(_MONTHS, start=1) for length in (3, len(name))} | {
     "sept": 9
 }
+_MONTH_RANGE = re.compile(
+    r"(?P<first>[a-z]+)\.?(?: ?[-–—] ?| to )(?P<last>[a-z]+)\.?,? (?P<year>[0-9]{4})", re.IGNORECASE
+)
+_RANGES = {
+    (1 + n * length, (n + 1) * length): (freq, n + 1)
+    for freq, length in (("A", 12), ("S", 6), ("Q", 3))
+    for n in range(12 // length)
+}
 _YEAR = "(?P<year>[0-9]{4})"
 _PERIODS = (
     ("A", re.compile(rf"(?:CY ?)?{_YEAR}", re.IGNORECASE)),
@@ -198,6 +228,8 @@ _PERIODS = (
     ("M", re.compile(rf"{_YEAR}-(?P<part>[0-9]{{2}})|(?P<part2>[a-z]+) (?P<year2>[0-9]{{4}})", re.IGNORECASE)),
     ("D", re.compile(rf"{_YEAR}-(?P<part>[0-9]{{2}})-(?P<day>[0-9]{{2}})")),
 )
+_DAY = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_INTERVAL = re.compile(rf"({_DAY})\s?(?:/|-|–|to)\s?({_DAY})")
 _MONTHS_IN = {"A": 12, "S": 6, "Q": 3, "M": 1}
 
 
@@ -205,20 +237,47 @@ _MONTHS_IN = {"A": 12, "S": 6, "Q": 3, "M": 1}
 def parse_period(text: str) -> Period:
     """Read a calendar period: `2022`, `CY 2022`, `2023-S1`, `H1 2023`, `2023-Q2`, `Q2 2023`, `July 2023`, `2024-01-31`.
 
+    A range of months, `Jul-Sep 2020` or `January to June 2021`, has to be a calendar quarter, half or year.
     A fiscal year is no calendar year and is refused. Anything else raises ValueError.
     """
     printed = squeeze(text)
     if re.match(r"FY\b|FY ?[0-9]|fiscal\b", printed, re.IGNORECASE):
         raise ValueError(f"{text!r} is a fiscal year, which is no calendar year: its months must be declared")
+    if match := _MONTH_RANGE.fullmatch(printed):
+        ends = (_MONTH_NUMBERS.get(match["first"].casefold(), 0), _MONTH_NUMBERS.get(match["last"].casefold(), 0))
+        if ends not in _RANGES:
+            raise ValueError(f"{text!r} is no calendar quarter, half or year")
+        freq, number = _RANGES[ends]
+        return _period(freq, _year(match["year"], text), number, 1, text)
+    if interval := _INTERVAL.fullmatch(printed):
+        return _spanned(interval[1], interval[2], text)
     for freq, pattern in _PERIODS:
         if match := pattern.fullmatch(printed):
             found = match.groupdict()
-            year = int(found.get("year") or found["year2"])
-            if not 1990 <= year <= 2100:
-                raise ValueError(f"{text!r} is outside 1990 to 2100")
+            year = _year(found.get("year") or found["year2"], text)
             part = found.get("part") or found.get("part2") or "1"
             return _period(freq, year, _MONTH_NUMBERS.get(part.casefold(), part), int(found.get("day") or 1), text)
     raise ValueError(f"{text!r} is no period like 2022, CY 2022, 2023-S1, 2023-Q2, July 2023 or 2024-01-31")
+
+
+def _year(printed: str, text: str) -> int:
+    if not 1990 <= int(printed) <= 2100:
+        raise ValueError(f"{text!r} is outside 1990 to 2100")
+    return int(printed)
+
+
+def _spanned(first: str, last: str, text: str) -> Period:
+    """The calendar period from the one day to the other; ValueError where they bound none."""
+    try:
+        start, end = (date(*map(int, day.split("-"))) for day in (first, last))
+    except ValueError:
+        raise ValueError(f"{text!r} names no month or day that there is") from None
+    if 1990 <= start.year <= 2100:
+        for freq, months in _MONTHS_IN.items():
+            found = _period(freq, start.year, (start.month - 1) // months + 1, 1, text)
+            if (found.start, found.end) == (start, end):
+                return found
+    raise ValueError(f"{text!r} is no whole calendar year, half-year, quarter or month, so it fits no period's code")
 
 
 def _period(freq: str, year: int, part: int | str, day: int, text: str) -> Period:
@@ -249,6 +308,7 @@ def to_observations(
     met before becomes provisional. Raises DeclarationError where a constant of the declaration is in no codelist.
     """
     work = _Work(source, document, extractor_version, codes.codelists())
+    _name_publisher(work)
     _check_constants(work)
     observations: list[Observation] = []
     quarantined: list[Quarantined] = []
@@ -258,7 +318,7 @@ def to_observations(
         except _RowError as refusal:
             quarantined.append(_set_aside(figure, work, str(refusal)))
     kept, repeated = _part_duplicates(observations)
-    met = {observation.subject for observation in kept}
+    met = {code for observation in kept for code in (observation.subject, observation.reporter)}
     return Harmonised(kept, quarantined + repeated, {c: n for c, n in sorted(work.provisional.items()) if c in met})
 
 
@@ -315,17 +375,33 @@ class _Work:
                 self.corrections.setdefault(correction.table_name, []).append(correction)
 
 
+def _name_publisher(work: _Work) -> None:
+    """Take in a publisher that the codelist lacks under the name that its declaration gives it."""
+    code, name = work.source.publisher, work.source.publisher_name
+    if name is None:
+        return
+    if code in work.lists.organisation or code != codes.provisional_code(name, work.lists.organisation):
+        near = codes.provisional_code(name, work.lists.organisation)
+        raise DeclarationError(
+            f"{work.source.id}.yml: publisher_name: {code!r} is in organisation.csv: remove publisher_name"
+            if code in work.lists.organisation
+            else f"{work.source.id}.yml: publisher: the code of the new publisher {name!r} must be {near!r}"
+        )
+    work.provisional[code] = name
+
+
 def _check_constants(work: _Work) -> None:
     lists, where = work.lists, f"{work.source.id}.yml"
+    organisations = lists.organisation.keys() | work.provisional.keys()
     known: Mapping[str, Container[str]] = {
         "metric": lists.metric,
-        "subject": lists.organisation,
+        "subject": organisations,
         "ref_area": lists.area,
         "harm": lists.harm,
     }
     constants: list[tuple[str, str, Container[str]]] = [
-        ("publisher", work.source.publisher, lists.organisation),
-        ("reporter", work.source.reporter, lists.organisation),
+        ("publisher", work.source.publisher, organisations),
+        ("reporter", work.source.reporter, organisations),
     ]
     for rule in work.source.observe:
         for name, codelist in known.items():
@@ -340,14 +416,25 @@ def _observe(figure: Figure, work: _Work) -> Observation:
     rule = _rule(figure, work)
     labels, note = _corrected(figure, work)
     texts = {label: squeeze(text) for label, text in labels.items()}
+    if rule.doubt is not None and texts.get(rule.doubt):
+        raise _RowError(texts[rule.doubt])
     totals = _totals(texts, rule)
     period = _period_of(texts, totals, rule, work)
     fields = {name: _code(name, getattr(rule, name), texts, totals, period.end, work) for name in _FIELDS}
     metric = _metric(fields["metric"].code, work)
     number = _number(figure, rule, metric.unit_measure)
     dimensions = _dimensions(texts, totals, fields, period, rule, work)
-    key = (fields["subject"].code, metric.metric, fields["harm"].code, fields["ref_area"].code, dimensions, rule.freq)
-    comparator = number.comparator or rule.comparator
+    reporter = _reporter(rule, texts, totals, period, work)
+    key = (
+        reporter,
+        fields["subject"].code,
+        metric.metric,
+        fields["harm"].code,
+        fields["ref_area"].code,
+        dimensions,
+        period.freq,
+    )
+    comparator = number.comparator or _code("comparator", rule.comparator, texts, totals, None, work).code
     exact = comparator == "=" or number.status != "A"
     series_id = _series_id(key if exact else (*key, comparator), metric.unit_measure, work)
     locator = str(figure.locator)
@@ -356,13 +443,13 @@ def _observe(figure: Figure, work: _Work) -> Observation:
         series_id=series_id,
         source_id=work.source.id,
         document_id=work.document.document_id,
-        reporter=work.source.reporter,
+        reporter=reporter,
         subject=fields["subject"].code,
         metric=metric.metric,
         harm=fields["harm"].code,
         ref_area=fields["ref_area"].code,
         dimensions=dict(dimensions),
-        freq=rule.freq,
+        freq=period.freq,
         time_period=period.time_period,
         period_start=period.start,
         period_end=period.end,
@@ -374,11 +461,12 @@ def _observe(figure: Figure, work: _Work) -> Observation:
         obs_status=rule.obs_status if number.status == "A" else number.status,
         is_total=bool(totals),
         obs_text=figure.text,
-        label_text=_label_text(figure),
+        label_text=_label_text(figure, work),
         locator=locator,
         extractor_version=work.extractor_version,
         figure=figure,
-        note="; ".join(filter(None, (note, number.note))) or None,
+        note="; ".join(filter(None, (note, number.note, texts.get(rule.note or "")))) or None,
+        cited_url=rule.cited.text(figure.labels) or None if rule.cited else None,
     )
 
 
@@ -421,13 +509,23 @@ def _full(pattern: str, text: str) -> re.Match[str] | None:
     return re.fullmatch(pattern, text, re.IGNORECASE)
 
 
+def _reporter(rule: Observe, texts: Mapping[str, str], totals: frozenset[str], period: Period, work: _Work) -> str:
+    """Who counted: the source's reporter, unless the rule reads one from a label. Never a name not met before."""
+    if rule.reporter is None:
+        return work.source.reporter
+    code = _code("subject", rule.reporter, texts, totals, period.end, work).code
+    if code not in work.lists.organisation:
+        raise _RowError(f"reporter: {code!r} is in no codelist: add it to organisation.csv")
+    return code
+
+
 def _period_of(texts: Mapping[str, str], totals: frozenset[str], rule: Observe, work: _Work) -> Period:
     code = _code("time_period", rule.time_period, texts, totals, None, work).code
     try:
         period = parse_period(code)
     except ValueError as error:
         raise _RowError(f"time_period: {error}") from None
-    if period.freq != rule.freq:
+    if rule.freq not in (period.freq, "*"):
         raise _RowError(f"time_period: {code!r} has the frequency {period.freq}, declared is {rule.freq}")
     return period
 
@@ -438,7 +536,7 @@ def _code(
     """The code of one field. A label that the figure does not have reads as an empty text, which only a map takes."""
     if isinstance(value, str):
         return _Coded(value, {})
-    text = texts.get(value.label, "")
+    text = value.text(texts)
     if value.label in totals and not (value.total is None and _is_mapped(value, text)):
         return _Coded(codes.TOTAL if value.total is None else value.total, {})
     key = (id(value), name, text, on)
@@ -454,8 +552,10 @@ def _code(
 
 
 def _look_up(name: str, value: FromLabel, text: str, on: date | None, work: _Work) -> _Coded:
-    if value.map is not None:
+    if value.map is not None and (value.rest == "refuse" or _is_mapped(value, text)):
         return _Coded(_mapped(name, value, text), {})
+    if value.rest == "slug":
+        return _Coded(_slug(name, value, text), {})
     if name in ("time_period", "metric"):
         return _Coded(text, {})
     if on is None or name not in ("subject", "ref_area", "harm"):
@@ -476,6 +576,14 @@ def _mapped(name: str, value: FromLabel, text: str) -> str:
         said = f"matches {len(found)} codes ({', '.join(found)})" if found else "matches no pattern of the map"
         raise _RowError(f"{name}: {text!r} of the label {value.label!r} {said}: complete the declaration's map")
     return found[0]
+
+
+def _slug(name: str, value: FromLabel, text: str) -> str:
+    """The words of a label that is no codelist's, as a code. Letters that a code cannot hold are refused."""
+    words = re.findall(r"[a-z0-9]+", codes.label_key(text).replace("'", ""))
+    if not words or re.search(r"[^\W\d_a-z]", codes.label_key(text)):
+        raise _RowError(f"{name}: {text!r} of the label {value.label!r} makes no code: add it to the declaration's map")
+    return "_".join(words)
 
 
 _TOTAL_WORDS = r"(?:grand |sub-?)?totals?(?: (?:of|for|number|reports|esps?)\b.*)?[:*]*|sum|all(?: esps?| others?)?"
@@ -556,7 +664,7 @@ def _number(figure: Figure, rule: Observe, unit: str) -> ParsedNumber:
 
 def _series_id(key: tuple[object, ...], unit: str, work: _Work) -> str:
     if (found := work.series.get(key)) is None:
-        parts = [work.source.id, work.source.reporter, *key, unit]
+        parts = [work.source.id, *key, unit]
         found = work.series[key] = _digest(parts)
     return found
 
@@ -573,8 +681,14 @@ def _digest(parts: list[object]) -> str:
     return hashlib.sha256(_write_json(parts).encode()).hexdigest()[:16]
 
 
-def _label_text(figure: Figure) -> str:
-    return " | ".join(figure.labels.values())
+def _label_text(figure: Figure, work: _Work) -> str:
+    """The printed labels that tell what the figure is, without what is said about it elsewhere."""
+    aside = {name for rule in work.rules.get(figure.table, ()) for name in _said_aside(rule)}
+    return " | ".join(text for label, text in figure.labels.items() if label not in aside)
+
+
+def _said_aside(rule: Observe) -> list[object]:
+    return [rule.note, rule.doubt, rule.cited.label if rule.cited else None]
 
 
 def _set_aside(figure: Figure, work: _Work, reason: str) -> Quarantined:
@@ -584,7 +698,7 @@ def _set_aside(figure: Figure, work: _Work, reason: str) -> Quarantined:
         scope="row",
         reason=reason,
         table=figure.table,
-        label_text=_label_text(figure),
+        label_text=_label_text(figure, work),
         obs_text=figure.text,
         locator=str(figure.locator),
     )

@@ -198,7 +198,7 @@ def reconcile(
 ) -> list[Check]:
     """Add up the parts of every table that the source's `reconcile` rules name and compare with its printed total.
 
-    Parts and total of one sum differ in the label `across` only and count the same metric; percentages are left out. A
+    Parts and total of one sum differ in the label `across` only and count the same metric; shares are left out. A
     figure printed without a number is absent, not zero, and is named. What cannot be proven fails: a row in quarantine,
     a total that is missing or printed twice, a part that is a bound. Raises DeclarationError where nothing says which
     figure is the total.
@@ -210,7 +210,7 @@ def _reconcile(
     rule: Reconcile, observations: Sequence[Observation], source: Source, quarantined: Sequence[Quarantined]
 ) -> Iterator[Check]:
     marks = _totals(rule, source)
-    figures = [o for o in observations if o.figure.table == rule.table and o.unit_measure != "percent"]
+    figures = [o for o in observations if o.figure.table == rule.table and o.unit_measure not in ("percent", "ratio")]
     lost = [q for q in quarantined if q.table in (rule.table, None) and not (q.obs_text or "").rstrip().endswith("%")]
     groups = _groups(figures, rule.across)
     for title, group in groups:

@@ -7,22 +7,22 @@ of the edition, the archive's own reading takes over.
 
 import csv
 import gzip
-import importlib
+import hashlib
 import io
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from lightwell import archive
+from lightwell import archive, tables
 from lightwell.archive import Document
 from lightwell.errors import BuildError, LayoutError
 from lightwell.settings import Settings, resource
-from lightwell.source import Layout, Source
+from lightwell.source import Layout, Source, folder_of
 from lightwell.tables import Figure, Locator
 
 
@@ -54,17 +54,29 @@ class Input:
 def read(document: Document, source: Source, settings: Settings) -> Reading:
     """Read one archived document, from the cache if this version of the extractor has read it before.
 
-    Never raises for what a document holds: a document unlike its layout becomes a reading with a problem.
+    Never raises for what a document holds: a document unlike its layout becomes a reading with a problem. Raises
+    BuildError where the reading cannot be kept.
     """
     cached = _cache(document, source, settings)
-    if cached.is_file():
-        return _from_json(json.loads(cached.read_text(encoding="utf-8")))
-    reading = _extract(document, source, source.extractor_version())
-    cached.parent.mkdir(parents=True, exist_ok=True)
+    if (known := _known(cached)) is not None:
+        return known
+    data = _to_json(_extract(document, source, source.extractor_version()))
     partial = cached.with_suffix(f".{os.getpid()}.part")
-    partial.write_text(json.dumps(_to_json(reading), ensure_ascii=False), encoding="utf-8")
-    partial.replace(cached)
-    return reading
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        partial.replace(cached)
+    except OSError as error:
+        raise BuildError(f"cannot write below {settings.figures}: {error.strerror}") from error
+    return _from_json(data)  # as the next run will have it
+
+
+def _known(cached: Path) -> Reading | None:
+    """The reading of an earlier run. None where there is none, and for the remains of a crash: it is read anew then."""
+    try:
+        return _from_json(json.loads(cached.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def is_cached(document: Document, source: Source, settings: Settings) -> bool:
@@ -81,18 +93,19 @@ def _extract(document: Document, source: Source, version: str) -> Reading:
     found = Reading(document.document_id, source.id, version, [])
     if document.path is None:
         return replace(found, problem=f"the file is not in the archive: add it again with `lightwell add {source.id}`")
-    reader = importlib.import_module(f"lightwell.tables.{source.format}")
     try:
-        opening = reader.opening(document.path)
+        opening = tables.reader(document.media_type).opening(document.path)
         found = replace(found, title=opening.title, dated_on=opening.dated_on)
         layout = choose_layout(source, opening.text)
-        return replace(found, figures=list(source.extractor()(document, layout)))
+        return replace(found, figures=list(source.extractor(document.media_type)(document, layout)))
     except LayoutError as error:
         return replace(found, problem=str(error))
 
 
 def choose_layout(source: Source, text: str) -> Layout:
     """The first layout that fits the beginning of a document: its wording and its period. Raises LayoutError if none."""
+    if not text.strip():
+        raise LayoutError("the beginning of the document has no text: pages that are pictures cannot be read")
     worded = [layout for layout in source.layouts if layout.when is None or re.search(layout.when, text)]
     if not worded:
         raise LayoutError(f"the beginning of the document fits no layout of {source.id}: it reads {text[:120]!r}")
@@ -258,6 +271,10 @@ def inputs(sources: Iterable[Source], settings: Settings) -> list[Input]:
     damaged: list[tuple[Document, str]] = []
     held = archive.documents(settings, known.values(), on_damage=lambda *found: damaged.append(found))
     found = {(d.source_id, d.document_id): Input(known[d.source_id], d) for d in held}
+    for transcribed in known.values():
+        if transcribed.method == "transcribed":
+            document = transcription(transcribed, settings)
+            found[document.source_id, document.document_id] = Input(transcribed, document)
     for document, read in edition():
         if document.source_id in known:
             found.setdefault(
@@ -267,6 +284,28 @@ def inputs(sources: Iterable[Source], settings: Settings) -> list[Input]:
         lost = Reading(document.document_id, document.source_id, "", [], problem=problem)
         found.setdefault((document.source_id, document.document_id), Input(known[document.source_id], document, lost))
     return [found[key] for key in sorted(found)]
+
+
+def transcription(source: Source, settings: Settings) -> Document:
+    """The reviewed CSV that stands beside a transcribed source's declaration, as a document."""
+    path = folder_of(source.id, settings) / f"{source.id}.csv"
+    if source.transcribed_on is None or not path.is_file():
+        raise BuildError(f"{source.id} is declared as transcribed, and {path.name} is not beside its declaration")
+    content = path.read_bytes()
+    return Document(
+        document_id=hashlib.sha256(content).hexdigest(),
+        source_id=source.id,
+        url=source.landing_page,
+        title=source.title,
+        published_on=source.transcribed_on,
+        published_basis="stated",
+        retrieved_at=datetime.combine(source.transcribed_on, time(), UTC),
+        media_type=source.media_type[0],
+        bytes=len(content),
+        licence=source.licence,
+        method="transcribed",
+        path=path,
+    )
 
 
 def take(item: Input, settings: Settings) -> tuple[Document, Reading]:

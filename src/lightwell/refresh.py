@@ -55,7 +55,8 @@ def unreachable_publishers(fetched: Fetched, settings: Settings) -> dict[str, st
     for one in source.list_sources(settings):
         for host, reason in fetched.unreachable.items():
             if urlsplit(f"//{host}").hostname in one.hosts:
-                found.setdefault(names[one.publisher].name, reason)
+                known = names.get(one.publisher)
+                found.setdefault(known.name if known else one.publisher_name or one.publisher, reason)
     return found
 
 
@@ -82,12 +83,12 @@ def fetch(
     settings: Settings, source_ids: Sequence[str] = (), *, today: date | None = None, progress: Progress = _silent
 ) -> Fetched:
     """Ask the publishers for what is due. Nothing a publisher does makes this raise; the ledger has every attempt."""
-    from lightwell.fetch import Client
-    from lightwell.fetch import fetch as fetch_source
-
     chosen = choose(settings, source_ids)
     if settings.offline:
         return Fetched([], {})
+    from lightwell.fetch import Client
+    from lightwell.fetch import fetch as fetch_source
+
     attempts: list[Attempt] = []
     with Client(settings) as client:
         for done, one in enumerate(chosen):
@@ -152,8 +153,8 @@ def _refuse_idle_corrections(harmonised: Iterable[Harmonised]) -> None:
     idle = harmonise.unused_corrections(o for h in harmonised for o in h.observations)
     if idle:
         raise DeclarationError(
-            f"correction {idle[0]} fits no figure any more: the publisher mended it; remove it from "
-            "codelists/correction.csv"
+            f"correction {idle[0].correction_id} of {idle[0].source_id} fits no figure any more: no document prints "
+            f"{idle[0].printed!r} there; if the publisher mended it, remove the line from codelists/correction.csv"
         )
 
 
@@ -201,10 +202,12 @@ def inputs_digest(items: Sequence[Input], settings: Settings) -> str:
         p for f in folders for p in f.rglob("*") if p.suffix in {".py", ".yml", ".csv", ".gz", ".sql", ".json", ".j2"}
     }
     if settings.extra_sources is not None:
-        files |= set(settings.extra_sources.glob("*.yml"))
+        files |= {p for p in settings.extra_sources.glob("*.*") if p.suffix in {".yml", ".csv"}}
     for path in sorted(files):
         digest.update(path.name.encode() + path.read_bytes())
     for item in items:
         d = item.document
-        digest.update(f"{d.source_id} {d.document_id} {d.published_on} {d.url} {d.retrieved_at} {d.method}\n".encode())
+        problem = item.given.problem if item.given is not None else None  # a file that is missing or damaged
+        said = (d.source_id, d.document_id, d.published_on, d.url, d.retrieved_at, d.method, problem)
+        digest.update(f"{' '.join(map(str, said))}\n".encode())
     return digest.hexdigest()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lightwell import tables
 from lightwell.errors import DeclarationError
@@ -40,6 +40,13 @@ def _compiles(pattern: str) -> str:
 
 Pattern = Annotated[str, AfterValidator(_compiles)]
 Year = Annotated[int, Field(ge=1990, le=2100)]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+MediaTypes = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class _Strict(BaseModel):
@@ -134,16 +141,30 @@ class Layout(_Strict):
         "year"  # the label that this year becomes; null where the tables print years of their own
     )
     address: Pattern | None = None  # named groups, found in the document's URL, become labels of every figure
+    stated: Pattern | None = None  # named groups, found in one row of the cells, become labels of every figure
     tables: list[Table]
+    ignore_sheets: list[Pattern] = []  # names of sheets that hold no data of ours; any other needs a table
     ignore: list[Pattern] = []  # whole lines or rows that are no data
 
 
 class FromLabel(_Strict):
     """How one field of an observation is filled from a figure's labels."""
 
-    label: str  # the label to read
+    label: str | tuple[str, ...]  # the label to read; several are read as one text, joined by " | ", and need a map
     map: dict[Pattern, str] | None = None  # pattern over the whole printed text -> code; None: the field's codelist
+    rest: Literal["refuse", "codelist", "slug"] = "refuse"  # what the map does not know: the codelist's, or its words
     total: str | None = None  # the code where the label is a total
+
+    @model_validator(mode="after")
+    def _closed(self) -> "FromLabel":
+        if isinstance(self.label, tuple) and (self.map is None or self.total is not None):
+            raise ValueError("label: several labels together need a map, and have no total")
+        return self
+
+    def text(self, labels: Mapping[str, str]) -> str:
+        """What a figure's labels say for this field; a label that the figure does not have reads as an empty text."""
+        names = (self.label,) if isinstance(self.label, str) else self.label
+        return " | ".join(labels.get(name, "") for name in names)
 
 
 Value = str | FromLabel
@@ -160,9 +181,13 @@ class Observe(_Strict):
     harm: Value = "_T"
     dimensions: dict[str, Value] = {}
     totals: dict[str, Pattern] = {}  # label -> pattern of the printed text that makes the figure a total
-    freq: Literal["A", "S", "Q", "M", "D"] = "A"
-    comparator: Literal["=", ">", "<", "~", ">=", "<="] = "="
+    note: str | None = None  # the label that holds a footnote of the figure; it becomes the observation's note
+    doubt: str | None = None  # the label in which the reader says why a figure is not to be believed: quarantined
+    freq: Literal["A", "S", "Q", "M", "D", "*"] = "A"  # *: as each period says
+    comparator: Value = "="  # one of = > < ~ >= <=, where the printed number does not say
+    reporter: Value | None = None  # default: the source's
     obs_status: Literal["A", "E", "P", "B"] = "A"
+    cited: FromLabel | None = None  # the label that holds the address of the page a transcribed figure was printed on
 
 
 class Reconcile(_Strict):
@@ -180,6 +205,7 @@ class Source(_Strict):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
     title: str
     publisher: str  # code in the organisation codelist
+    publisher_name: str | None = None  # of a publisher that the codelist lacks: provisional, to be reviewed
     reporter: str  # who counted; usually the publisher
     description: str  # what is counted, in our own words
     caveats: list[str] = []  # printed with every export
@@ -188,16 +214,18 @@ class Source(_Strict):
     cadence: Literal["annual", "half-yearly", "quarterly", "monthly", "irregular"]
     published_after_days: int = 0  # usual days from a period's end to its publication
     hosts: list[str]  # nothing is fetched from anywhere else, redirects included
-    media_type: str
+    media_type: MediaTypes  # one, or a list where eras differ; tables.READERS says which module reads each
     max_bytes: int = 20_000_000
     documents: list[DocumentRule] = []
     discover: list[Discovery] = []
     method: Literal["read", "transcribed"] = "read"
-    format: Literal["pdf", "delimited", "spreadsheet", "json", "html"]
+    transcribed_on: date | None = None  # transcribed: the day of the second look at `<id>.csv` beside the declaration
     layouts: list[Layout]
     observe: list[Observe]
     reconcile: list[Reconcile] = []
     quarantined_rows: int = 0  # more rows than this in quarantine put the whole document there
+    template: str | None = None  # `templates/<name>.yml`, whose keys hold where the declaration has none of its own
+    module: str | None = None  # the module of `sources/` that reads the documents, where it is not the source's own
 
     @model_validator(mode="after")
     def _consistent(self) -> "Source":
@@ -205,6 +233,8 @@ class Source(_Strict):
         for url in urls:
             if (host := urlsplit(url).hostname) not in self.hosts:
                 raise ValueError(f"hosts: {host} of {url} is not among the allowed hosts")
+        if (self.method == "transcribed") != (self.transcribed_on is not None):
+            raise ValueError("transcribed_on: goes with method: transcribed, and is needed there")
         known = {t.name for layout in self.layouts for t in layout.tables}
         for name in [o.table for o in self.observe] + [r.table for r in self.reconcile]:
             if name not in known:
@@ -213,18 +243,18 @@ class Source(_Strict):
             raise ValueError(f"observe: nothing says what the figures of {sorted(silent)} mean")
         return self
 
-    def extractor(self) -> Extractor:
-        """The function `extract` of `sources/<id>.py`, or the plain reader of the format where there is none."""
-        name = f"lightwell.sources.{self.id}"
+    def extractor(self, media_type: str) -> Extractor:
+        """The function `extract` of `sources/<id>.py`, or the plain reader of the media type where there is none."""
+        name = f"lightwell.sources.{self.module or self.id}"
         if importlib.util.find_spec(name) is not None:
             return importlib.import_module(name).extract  # type: ignore[no-any-return]
-        return importlib.import_module(f"lightwell.tables.{self.format}").extract  # type: ignore[no-any-return]
+        return tables.reader(media_type).extract  # type: ignore[no-any-return]
 
     def extractor_version(self) -> str:
         """Twelve hex digits that change whenever the code or the layouts that read this source change."""
         folder = Path(tables.__file__).parent
-        modules = [*folder.glob("*.py"), *(folder / self.format).glob("*.py")]
-        spec = importlib.util.find_spec(f"lightwell.sources.{self.id}")
+        modules = [*folder.rglob("*.py")]
+        spec = importlib.util.find_spec(f"lightwell.sources.{self.module or self.id}")
         if spec is not None and spec.origin:
             modules.append(Path(spec.origin))
         digest = hashlib.sha256()
@@ -259,24 +289,61 @@ def list_ids(settings: Settings | None = None) -> list[str]:
     return sorted({path.stem for path in _declarations(settings)})
 
 
+def folder_of(source_id: str, settings: Settings | None = None) -> Path:
+    """The folder that holds a source's declaration, and its transcription where it has one."""
+    return next(path.parent for path in _declarations(settings) if path.stem == source_id)
+
+
 def _declarations(settings: Settings | None) -> list[Path]:
-    folders = [resource("sources")]
+    packaged = {path.stem: path for path in resource("sources").glob("*.yml")}
+    own: dict[str, Path] = {}
     if settings is not None and settings.extra_sources is not None:
-        folders.append(settings.extra_sources)
-    return sorted((p for folder in folders for p in folder.glob("*.yml")), key=lambda p: p.stem)
+        if not settings.extra_sources.is_dir():
+            raise DeclarationError(f"LIGHTWELL_SOURCES: there is no folder {settings.extra_sources}")
+        own = {path.stem: path for path in settings.extra_sources.glob("*.yml")}
+    if twice := sorted(packaged.keys() & own.keys()):
+        raise DeclarationError(f"{twice[0]}.yml: {own[twice[0]]} is declared twice: give it a name of its own")
+    return [path for _, path in sorted({**packaged, **own}.items())]
+
+
+def _on_template(data: Any, path: Path) -> Any:
+    """A declaration laid over the template it names; `$name` there stands for what `given` says, caveats are added."""
+    if not isinstance(data, dict) or data.get("template") is None:
+        return data
+    template = resource("sources") / "templates" / f"{data['template']}.yml"
+    if not template.is_file():
+        raise DeclarationError(f"{path.name}: template: there is no {template.name} in sources/templates")
+    own = {key: value for key, value in data.items() if key != "given"}
+    given, used = dict(data.get("given") or {}), set[str]()
+    base = _fill(yaml.safe_load(template.read_text(encoding="utf-8")), given, used)
+    if wrong := used ^ given.keys():
+        raise DeclarationError(f"{path.name}: given: {sorted(wrong)} must be what {template.name} asks for")
+    return {**base, **own, "caveats": [*base.get("caveats", []), *own.get("caveats", [])]}
+
+
+def _fill(value: Any, given: Mapping[str, Any], used: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill(part, given, used) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_fill(part, given, used) for part in value]
+    if isinstance(value, str) and value.startswith("$"):
+        used.add(value[1:])
+        return given.get(value[1:])
+    return value
 
 
 @cache
 def _load(path: Path) -> Source:
     try:
-        data: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = _on_template(yaml.safe_load(path.read_text(encoding="utf-8")), path)
         source = Source.model_validate(data)
     except yaml.YAMLError as error:
         raise DeclarationError(f"{path.name} is not YAML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DeclarationError(f"{path.name}: {where}: {first['msg']}") from None
+        where = "".join(f"{part}." for part in first["loc"])[:-1]
+        said = first["msg"].removeprefix("Value error, ")
+        raise DeclarationError(": ".join(filter(None, (path.name, where, said)))) from None
     if source.id != path.stem:
         raise DeclarationError(f"{path.name}: id: is {source.id!r}, must be the file's name")
     return source

@@ -255,8 +255,10 @@ def query(
 
     with connect(settings) as con:
         try:
-            cursor = con.execute(sql, parameters)
-            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+            con.execute(sql, parameters)
+            if con.description is None:
+                raise LightwellError("the query asks for nothing: give one SELECT")
+            return [column[0] for column in con.description], con.fetchall()
         except duckdb.Error as error:
             raise LightwellError(_first_lines(error)) from error
 
@@ -468,7 +470,7 @@ def _rows(prepared: list[Prepared], attempts: list[Attempt], sources: list[Sourc
     return {
         "source": [_source_row(s, prepared) for s in sources],
         "document": [_document_row(p) for p in prepared],
-        "observation_vintage": [_observation_row(o, p.document) for p in prepared for o in _let_in(p)],
+        "observation_vintage": [_observation_row(o, p) for p in prepared for o in _let_in(p)],
         "quarantine": [_quarantine_row(q) for p in prepared for q in _held_back(p)],
         "fetch_outcome": [_attempt_row(a) for a in attempts],
         "provisional_organisation": [row for p in prepared for row in _provisional_rows(p)],
@@ -501,6 +503,7 @@ def _source_row(source: Source, prepared: list[Prepared]) -> Row:
         "source_id": source.id,
         "title": source.title,
         "publisher": source.publisher,
+        "publisher_name": source.publisher_name,
         "reporter": source.reporter,
         "description": source.description.strip(),
         "caveats": source.caveats,
@@ -530,15 +533,19 @@ def _document_row(prepared: Prepared) -> Row:
     }
 
 
-def _observation_row(observation: Observation, document: Document) -> Row:
+def _observation_row(observation: Observation, prepared: Prepared) -> Row:
     columns = {f.name: getattr(observation, f.name) for f in fields(Observation) if f.name != "figure"}
+    document, table = prepared.document, observation.figure.table
     return {
         **columns,
         "dimensions": dict(sorted(observation.dimensions.items())),
         "period_start": _day(observation.period_start),
         "period_end": _day(observation.period_end),
+        "table_name": table,
+        "adds_up": any(rule.table == table for rule in prepared.source.reconcile),
         "published_on": _day(document.published_on),
         "retrieved_at": _utc(document.retrieved_at),
+        "method": document.method,
     }
 
 

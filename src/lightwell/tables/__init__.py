@@ -4,9 +4,11 @@ A reader takes numbers out of a document exactly as printed. It maps no name, pa
 and no clock. What it cannot account for it raises as `LayoutError`.
 """
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
@@ -87,6 +89,24 @@ class Opening:
     title: str | None
     dated_on: date | None
     text: str  # of the beginning, white space squeezed
+
+
+READERS: Mapping[str, str] = {  # media type -> the module here that reads it: `opening` and `extract`
+    "application/pdf": "pdf",
+    "text/csv": "delimited",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "spreadsheet",
+    "application/vnd.oasis.opendocument.spreadsheet": "spreadsheet",
+    "application/json": "json",
+    "text/html": "html",
+    "application/zip": "zipped",
+}
+
+
+def reader(media_type: str) -> ModuleType:
+    """The module that reads documents of a media type. Raises LayoutError where none does."""
+    if media_type not in READERS:
+        raise LayoutError(f"no module of tables reads {media_type}: there are {', '.join(READERS)}")
+    return importlib.import_module(f"lightwell.tables.{READERS[media_type]}")
 
 
 def require_tables(layout: "Layout", found: set[str]) -> None:

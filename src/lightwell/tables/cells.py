@@ -51,7 +51,8 @@ class _Columns:
 
 def figures(sheets: Iterable[Sheet], document: "Document", layout: "Layout") -> Iterator[Figure]:
     """Every figure of a document's sheets, table by table. Raises LayoutError for a header or row that fits nothing."""
-    given = address_labels(document, layout)
+    sheets = list(sheets)
+    given = {**address_labels(document, layout), **stated_labels(sheets, layout)}
     found: list[Figure] = []
     for sheet in sheets:
         found += _read_sheet(sheet, layout, given)
@@ -72,11 +73,28 @@ def address_labels(document: "Document", layout: "Layout") -> dict[str, str]:
     return match.groupdict("")
 
 
+def stated_labels(sheets: Iterable[Sheet], layout: "Layout") -> dict[str, str]:
+    """What one row of the cells says of the whole document, where the layout asks it.
+
+    Raises LayoutError where no row says it, or rows say different things.
+    """
+    if layout.stated is None:
+        return {}
+    rows = (_line(row) for sheet in sheets for row in sheet.rows)
+    said = {tuple(match.groupdict("").items()) for row in rows for match in re.finditer(layout.stated, row)}
+    if len(said) != 1:
+        what = " and ".join(sorted(" ".join(text for _, text in one) for one in said)) or "nothing"
+        raise LayoutError(f"the cells have to say {layout.stated!r} once for the whole document; they say {what}")
+    return dict(said.pop())
+
+
 def _read_sheet(sheet: Sheet, layout: "Layout", given: Mapping[str, str]) -> Iterator[Figure]:
     tables = [t for t in layout.tables if t.kind in ("records", "crosstab")]
     mine = [t for t in tables if t.sheet is None or re.search(t.sheet, sheet.name)]
     table, columns = None, None
-    for row in sheet.rows if mine else ():
+    if not mine and _is_ignored_sheet(sheet, layout):
+        return
+    for row in sheet.rows:
         if not any(cell.text for cell in row):
             table = columns = None
             continue
@@ -87,6 +105,15 @@ def _read_sheet(sheet: Sheet, layout: "Layout", given: Mapping[str, str]) -> Ite
             yield from _record(table, columns, row, given)
         elif not _ignored(row, layout):
             raise LayoutError(f"{_where(row)}: {_line(row)[:120]!r} stands under no header that the layout knows")
+
+
+def _is_ignored_sheet(sheet: Sheet, layout: "Layout") -> bool:
+    """Whether a sheet without a table is empty or declared to be ignored. Raises LayoutError where it is neither."""
+    if any(cell.text for row in sheet.rows for cell in row) and not any(
+        _fits(pattern, sheet.name) for pattern in layout.ignore_sheets
+    ):
+        raise LayoutError(f"sheet {sheet.name!r} is not known: declare a table for it, or add it to `ignore_sheets`")
+    return True
 
 
 def _may_open(tables: "list[RecordsTable | CrosstabTable]", row: Row) -> bool:

@@ -30,24 +30,38 @@ def sheet(document: "Document") -> Sheet:
     """The lines of a text table as one sheet; a cell's locator is its line and the number of its column."""
     if document.path is None:
         raise LayoutError(f"the file of document {document.document_id[:12]} is not in the archive")
-    text = _text(document.path)
+    return read(document.path.read_bytes())
+
+
+def read(content: bytes, name: str = "") -> Sheet:
+    """The lines of a text table as a sheet of that name, which is also part of each cell's locator."""
+    text = _decoded(content)
     reader = csv.reader(text.splitlines(keepends=True), delimiter=_delimiter(text), strict=True)
     rows: list[Row] = []
     line = 1
     try:
         for record in reader:
-            rows.append([Cell(c.strip(), Locator(line=line, column=str(i))) for i, c in enumerate(record, start=1)])
+            rows.append(
+                [
+                    Cell(c.strip(), Locator(sheet=name or None, line=line, column=str(i)))
+                    for i, c in enumerate(record, start=1)
+                ]
+            )
             line = reader.line_num + 1
             if len(rows) > MAX_ROWS:
                 raise LayoutError(f"more than {MAX_ROWS:,} rows: is this the right document?")
     except csv.Error as error:
         raise LayoutError(f"line {reader.line_num}: {error}") from error
-    return Sheet("", rows)
+    return Sheet(name, rows)
 
 
 def _text(path: Path) -> str:
+    return _decoded(path.read_bytes())
+
+
+def _decoded(content: bytes) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise LayoutError(f"byte {error.start} is not UTF-8: save the file as UTF-8, or add its encoding") from error
 
