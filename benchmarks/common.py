@@ -52,7 +52,7 @@ class Run:
 
 
 def run(command: Sequence[str | Path], **variables: str) -> Run:
-    """Run a command to its end and measure it. Raises CalledProcessError, with what it said, if it fails."""
+    """Run a command to its end and measure it. Raises RuntimeError, with what it said, if it fails."""
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **variables}  # byte code is kept, as on a user's machine
     began = time.perf_counter()
     child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -61,7 +61,7 @@ def run(command: Sequence[str | Path], **variables: str) -> Run:
     wall = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, command, output)
+        raise RuntimeError(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{output}")
     return Run(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024), output)
 
 

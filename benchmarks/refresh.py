@@ -106,7 +106,7 @@ def main(rounds: int) -> None:
         f"Refresh of {len(held)} documents, median of {rounds}; goal: at most {GOAL:.2f} of a full build",
         ["", "wall s", "ratio", "cpu s", "ratio", "peak MiB"],
         [row(names[task], runs, results["build"]) for task, runs in results.items()],
-        ["No pause between requests: against real hosts a refresh also waits a second a request, and no more is done."],
+        ["Requests to real hosts are a second apart; that waiting is left out here."],
     )
 
 

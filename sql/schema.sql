@@ -56,7 +56,7 @@ CREATE TABLE area (
     kind VARCHAR NOT NULL
 );
 COMMENT ON TABLE area IS 'One row a country or territory of ISO 3166-1, or one of the few codes beside it.';
-COMMENT ON COLUMN area.ref_area IS 'ISO 3166-1 alpha-3; ANT, XKX, EUROPE; _T all, _U unknown, _Z not applicable.';
+COMMENT ON COLUMN area.ref_area IS 'ISO 3166-1 alpha-3; ANT, XKX, EUE, EUROPE; _T all, _U unknown, _Z not applicable.';
 COMMENT ON COLUMN area.name IS 'Name of the area, after ISO 3166-1.';
 COMMENT ON COLUMN area.alpha_2 IS 'ISO 3166-1 alpha-2 code, where there is one.';
 COMMENT ON COLUMN area.kind IS 'country, former, region (never added to a country) or special.';
@@ -204,6 +204,21 @@ COMMENT ON COLUMN obs_status.obs_status
 IS 'Code: A normal, E estimated, P provisional, B break, Q suppressed, O missing.';
 COMMENT ON COLUMN obs_status.title IS 'The status in words.';
 COMMENT ON COLUMN obs_status.note IS 'When it is given.';
+
+CREATE TABLE comparison_side (
+    comparison VARCHAR NOT NULL,
+    side VARCHAR NOT NULL CHECK (side IN ('platform', 'clearinghouse')),
+    subject VARCHAR NOT NULL,
+    valid_from DATE,
+    valid_to DATE,
+    PRIMARY KEY (comparison, side, subject)
+);
+COMMENT ON TABLE comparison_side IS 'One row an organisation whose counts stand on one side of a comparison.';
+COMMENT ON COLUMN comparison_side.comparison IS 'Name of the comparison: a platform as it reports about itself.';
+COMMENT ON COLUMN comparison_side.side IS 'platform (its own count) or clearinghouse (what NCMEC counts of it).';
+COMMENT ON COLUMN comparison_side.subject IS 'Whose reports are taken, with all others of that side.';
+COMMENT ON COLUMN comparison_side.valid_from IS 'First day for which it is taken; null: always.';
+COMMENT ON COLUMN comparison_side.valid_to IS 'Last day for which it is taken; null: always.';
 
 CREATE TABLE freq (
     freq VARCHAR PRIMARY KEY,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lightwell import source
 from lightwell.archive import Document
 from lightwell.settings import Settings
 
@@ -97,3 +98,13 @@ def document(path: Path, source_id: str = "ncmec_by_esp") -> Document:
         method="added",
         path=path,
     )
+
+
+def release_archive(settings: Settings) -> str:
+    """Build and publish what the archive holds, without the edition and the transcriptions, which may grow."""
+    from lightwell import reading, refresh, warehouse
+
+    sources = source.list_sources(settings)
+    items = [item for item in reading.inputs(sources, settings) if item.document.method in ("fetched", "added")]
+    built = refresh.build(refresh.prepare(items, settings), settings, sources=sources, digest="of the archive alone")
+    return warehouse.publish(built, settings)

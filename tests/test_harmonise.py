@@ -178,6 +178,25 @@ def test_comparators_are_kept(text: str, value: int, comparator: str) -> None:
     assert parse_number(text, "reports") == ParsedNumber(float(value), None, None, comparator, "A")
 
 
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("4%-5%", 4.0, 5.0), ("0.05% to 0.06%", 0.05, 0.06), ("0%–0.5 %", 0.0, 0.5), ("99.90% - 100%", 99.9, 100.0)],
+)
+def test_a_range_of_percentages_is_its_bounds(text: str, low: float, high: float) -> None:
+    assert parse_number(text, "percent") == ParsedNumber(None, low, high, None, "Q")
+
+
+@pytest.mark.parametrize("text", ["5%-4%", "5%-5%", "4-5%", "4%-5", "4%-5%-6%", "04%-5%", "4%--5%", "1,000%-2,000%"])
+def test_what_is_no_range_of_percentages_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no range|is not a number"):
+        parse_number(text, "percent")
+
+
+def test_a_range_is_no_count() -> None:
+    with pytest.raises(ValueError, match="is not a number"):
+        parse_number("4%-5%", "reports")
+
+
 @pytest.mark.parametrize(("text", "value"), [("4.1%", 4.1), ("6%", 6.0), ("94.7 %", 94.7), ("0%", 0.0)])
 def test_percentages(text: str, value: float) -> None:
     assert parse_number(text, "percent").value == value
@@ -727,3 +746,14 @@ def test_observations_can_be_written_as_json() -> None:
     observation = one(esps(("Facebook*", "20,307,216"), year="2020"), BY_ESP)
     assert json.loads(json.dumps(observation.dimensions)) == {"affiliates": "combined"}
     assert observation.subject == "meta"
+
+
+def test_several_labels_are_read_as_one_text() -> None:
+    rule = BY_ESP | {
+        "subject": "_T",
+        "freq": "S",
+        "totals": {},
+        "time_period": {"label": ["year", "half"], "map": {r"(\d{4}) \| H?([12])": r"\1-S\2"}},
+    }
+    assert one([figure("5", year="2022", half="H2")], rule).time_period == "2022-S2"
+    assert "'2022 | ' of the label ('year', 'half') matches no pattern" in reason([figure("5", year="2022")], rule)

@@ -100,12 +100,16 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"observe": [{**HARBOUR["observe"][0], "metrics": "x"}]},
         "harbour_letters.yml: observe.0.metrics: Extra inputs are not permitted",
     ),
+    "several labels without a map": (
+        {"observe": [{**HARBOUR["observe"][0], "time_period": {"label": ["year", "half"]}}]},
+        "label: several labels together need a map, and have no total",
+    ),
     "a required key is missing": ({"publisher": None}, "harbour_letters.yml: publisher: "),
     "an id that is no file name": ({"id": "Harbour Letters"}, "harbour_letters.yml: id: "),
     "an id that is another's": ({"id": "harbour_parcels"}, "id: is 'harbour_parcels', must be the file's name"),
     "a host that is not allowed": (
         {"documents": [{"urls": ["https://elsewhere.example/a.pdf"]}]},
-        "harbour_letters.yml: hosts: elsewhere.example of https://elsewhere.example/a.pdf is not among the allowed hosts",
+        "harbour_letters.yml: hosts: elsewhere.example of https://elsewhere.example/a.pdf is not among the",
     ),
     "a page of links on a host that is not allowed": (
         {"discover": [{"page": "https://elsewhere.example/", "link": "pdf$"}]},

@@ -118,7 +118,9 @@ def restatements(settings: Settings, *, source_id: str | None = None, over: floa
     """
     return _ask(
         settings,
-        "SELECT * FROM restatement WHERE ($source IS NULL OR source_id = $source) "
+        "SELECT source_id, subject, metric, harm, ref_area, dimensions, time_period, value_history, largest_swing, "
+        "* EXCLUDE (source_id, subject, metric, harm, ref_area, dimensions, time_period, value_history, largest_swing) "
+        "FROM restatement WHERE ($source IS NULL OR source_id = $source) "
         "AND (largest_swing IS NULL OR largest_swing >= $over) ORDER BY ALL",
         {"source": source_id, "over": over},
     )

@@ -44,7 +44,7 @@ def main() -> None:
     """Run `lightwell`. Whatever a user, a publisher or the network can cause ends in one line and exit code 1."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # output into `head` ends quietly
     try:
-        app()
+        app(prog_name="lightwell")
     except LightwellError as error:
         err.print(f"lightwell: {escape(str(error))}")
         sys.exit(1)

@@ -159,6 +159,17 @@ class SeriesBreak:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparisonSide:
+    """Whose counts stand on one side of a comparison of a platform with the clearinghouse."""
+
+    comparison: str
+    side: str  # platform | clearinghouse
+    subject: str
+    valid_from: str
+    valid_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened and that can move the numbers."""
 
@@ -233,6 +244,7 @@ class Codelists:
     harm: Mapping[str, Harm]
     harm_label: list[HarmLabel]
     series_break: Mapping[str, SeriesBreak]
+    comparison_side: list[ComparisonSide]
     event: Mapping[str, Event]
     correction: Mapping[str, Correction]
     obs_status: Mapping[str, Status]
@@ -268,6 +280,8 @@ def load(folder: Path) -> Codelists:
     _check_corrections(corrections)
     parents = _entries(folder, "organisation_parent", OrganisationParent)
     _check_parents(parents, organisation)
+    sides = _entries(folder, "comparison_side", ComparisonSide)
+    _check_sides(sides, organisation)
     names = _entries(folder, "organisation_name", OrganisationName)
     area_names = _entries(folder, "area_name", AreaName)
     labels = _entries(folder, "harm_label", HarmLabel)
@@ -282,6 +296,7 @@ def load(folder: Path) -> Codelists:
         harm=harm,
         harm_label=[entry.value for entry in labels],
         series_break=_keyed(breaks),
+        comparison_side=[entry.value for entry in sides],
         event=_keyed(events),
         correction=_keyed(corrections),
         obs_status=_keyed(_entries(folder, "obs_status", Status)),
@@ -320,6 +335,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         ("harm", Harm),
         ("harm_label", HarmLabel),
         ("series_break", SeriesBreak),
+        ("comparison_side", ComparisonSide),
         ("event", Event),
         ("correction", Correction),
         ("obs_status", Status),
@@ -645,6 +661,13 @@ def _join(entry: _Entry[_T], code: str, parent: str, parents: dict[str, list[str
     if code in _ancestors(parent, parents):
         raise entry.fault(f"{code!r} becomes its own ancestor")
     parents.setdefault(code, []).append(parent)
+
+
+def _check_sides(entries: Iterable[_Entry[ComparisonSide]], organisation: Mapping[str, Organisation]) -> None:
+    for entry in entries:
+        if entry.value.side not in ("platform", "clearinghouse"):
+            raise entry.fault(f"side {entry.value.side!r} is neither platform nor clearinghouse")
+        entry.require("subject", entry.value.subject, organisation)
 
 
 def _ancestors(code: str, parents: Mapping[str, list[str]]) -> set[str]:

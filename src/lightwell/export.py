@@ -531,8 +531,8 @@ def _gather(con: "DuckDBPyConnection", resources: Sequence[_Resource]) -> None:
 
 _DOCUMENTS = """
 SELECT coalesce(d.title, s.title) AS title, d.url AS path, d.document_id, d.document_id AS sha256, d.source_id,
-    coalesce(p.name, s.publisher_name, s.publisher) AS publisher, d.published_on, d.retrieved_at, d.media_type, d.bytes, d.licence,
-    d.method
+    coalesce(p.name, s.publisher_name, s.publisher) AS publisher, d.published_on, d.retrieved_at, d.media_type,
+    d.bytes, d.licence, d.method
 FROM document AS d
 SEMI JOIN held ON held.document_id = d.document_id AND held.source_id = d.source_id
 JOIN source AS s ON s.source_id = d.source_id
@@ -547,7 +547,8 @@ JOIN source AS s ON s.source_id = d.source_id
 ORDER BY ALL
 """
 _CAVEATS = """
-SELECT s.source_id, s.title, coalesce(p.name, s.publisher_name, s.publisher) AS publisher, s.description, s.caveats, s.landing_page
+SELECT s.source_id, s.title,
+    coalesce(p.name, s.publisher_name, s.publisher) AS publisher, s.description, s.caveats, s.landing_page
 FROM source AS s
 SEMI JOIN concerned ON concerned.source_id = s.source_id
 LEFT JOIN organisation AS p ON p.organisation = s.publisher

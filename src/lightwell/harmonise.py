@@ -380,12 +380,14 @@ def _name_publisher(work: _Work) -> None:
     code, name = work.source.publisher, work.source.publisher_name
     if name is None:
         return
-    if code in work.lists.organisation or code != codes.provisional_code(name, work.lists.organisation):
-        near = codes.provisional_code(name, work.lists.organisation)
+    if code in work.lists.organisation:
+        known = work.lists.organisation[code].name
         raise DeclarationError(
-            f"{work.source.id}.yml: publisher_name: {code!r} is in organisation.csv: remove publisher_name"
-            if code in work.lists.organisation
-            else f"{work.source.id}.yml: publisher: the code of the new publisher {name!r} must be {near!r}"
+            f"{work.source.id}.yml: publisher_name: {code!r} is {known!r} in organisation.csv: remove it"
+        )
+    if code != (same := codes.provisional_code(name, work.lists.organisation)):
+        raise DeclarationError(
+            f"{work.source.id}.yml: publisher: is {code!r}, must be {same!r}, the code that {name!r} has as a subject"
         )
     work.provisional[code] = name
 
@@ -409,7 +411,8 @@ def _check_constants(work: _Work) -> None:
                 constants.append((f"observe {rule.table}: {name}", value, codelist))
     for name, code, codelist in constants:
         if code not in codelist:
-            raise DeclarationError(f"{where}: {name}: {code!r} is in no codelist; add it there or correct it here")
+            new = ", or say who it is with `publisher_name`" if name == "publisher" else ""
+            raise DeclarationError(f"{where}: {name}: {code!r} is in no codelist; add it there or correct it here{new}")
 
 
 def _observe(figure: Figure, work: _Work) -> Observation:
@@ -611,9 +614,10 @@ def _area(text: str, _on: date, work: _Work) -> _Coded:
 
 
 def _harm(text: str, on: date, work: _Work) -> _Coded:
-    found = codes.find_harm(text, work.source.id, on, work.lists)
+    found = codes.find_harm(text, work.source.template or work.source.id, on, work.lists)
     if found is None:
-        raise _RowError(f"harm: {text!r} is not in harm_label.csv for {work.source.id}: add it there after review")
+        whose = work.source.template or work.source.id
+        raise _RowError(f"harm: {text!r} is not in harm_label.csv for {whose}: add it there after review")
     return _Coded(found, {})
 
 

@@ -115,18 +115,46 @@ def _judge(harmonised: Harmonised, document: Document, source: Source, outcomes:
     kept = [o for o in observations if o.observation_id not in rejected]
     withheld = [q for q in harmonised.quarantined if q.scope == "row"] + rows
     unread = any(q.scope == "document" for q in harmonised.quarantined)
-    own = [_within_bound(withheld, source)]
+    sums = [] if unread else reconcile(kept, source, withheld)
+    doubted = _doubted(sums, kept, document)
+    rejected |= {row.observation_id for row in doubted if row.observation_id is not None}
+    own = [_within_bound([*withheld, *doubted], source)]
     if not unread:
-        own += [_any_rows(harmonised), *reconcile(kept, source, withheld)]
+        own += [_any_rows(harmonised), *sums]
     refusals = [c for c in own if c.severity == "critical" and not c.passed]
     if refusals or unread:
         rejected = {o.observation_id for o in observations}
     return Verdict(
         checks=own + [_told(outcome, observations) for outcome in outcomes],
-        quarantined=[*harmonised.quarantined, *rows] + ([_refused(refusals, document)] if refusals else []),
+        quarantined=[*harmonised.quarantined, *rows, *doubted] + ([_refused(refusals, document)] if refusals else []),
         released=not refusals and not unread,
         rejected_ids=frozenset(rejected),
     )
+
+
+def _doubted(sums: Iterable[Check], observations: Sequence[Observation], document: Document) -> list[Quarantined]:
+    """One entry for each part and total of a sum that does not add up, where the rule holds back no more than those."""
+    failed: dict[str, list[str]] = {}
+    for check in sums:
+        if not check.passed and check.severity != "critical":
+            for observation_id in check.observation_ids:
+                failed.setdefault(observation_id, []).append(check.observed)
+    return [
+        Quarantined(
+            source_id=document.source_id,
+            document_id=document.document_id,
+            scope="row",
+            reason="; ".join(failed[o.observation_id]) + ": compare with the document; the publisher may have misprinted",
+            expectation=SUM,
+            table=o.figure.table,
+            label_text=o.label_text,
+            obs_text=o.obs_text,
+            locator=o.locator,
+            observation_id=o.observation_id,
+        )
+        for o in observations
+        if o.observation_id in failed
+    ]
 
 
 def _told(outcome: _Outcome, observations: Sequence[Observation]) -> Check:
@@ -200,7 +228,8 @@ def reconcile(
 
     Parts and total of one sum differ in the label `across` only and count the same metric; shares are left out. A
     figure printed without a number is absent, not zero, and is named. What cannot be proven fails: a row in quarantine,
-    a total that is missing or printed twice, a part that is a bound. Raises DeclarationError where nothing says which
+    a total that is missing or printed twice, a part that is a bound. A sum that fails puts the document in quarantine, or
+    with `refuse: sum` its own parts and total. Raises DeclarationError where nothing says which
     figure is the total.
     """
     return [check for rule in source.reconcile for check in _reconcile(rule, observations, source, quarantined)]
@@ -216,7 +245,7 @@ def _reconcile(
     for title, group in groups:
         yield _sum(rule, marks, f"{rule.table} {title}".rstrip(), group, lost)
     if not groups:
-        always = all(any(table.name == rule.table for table in layout.tables) for layout in source.layouts)
+        always = all(any(t.name == rule.table and t.required for t in layout.tables) for layout in source.layouts)
         told = f"{rule.table}: no figure of this table is left to add up"
         yield Check(SUM, "critical" if always or lost else "info", not (always or lost), told)
 
@@ -263,7 +292,8 @@ def _sum(
     if absent:
         told += f"; printed without a number: {_list(absent)}"
     passed = equal and not problem
-    return Check(SUM, "critical", passed, f"{title}: {told}", () if passed else _ids([*parts, *totals]))
+    severity = "critical" if rule.refuse == "document" else "warning"
+    return Check(SUM, severity, passed, f"{title}: {told}", () if passed else _ids([*parts, *totals]))
 
 
 def _obstacle(

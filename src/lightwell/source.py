@@ -93,6 +93,8 @@ class GridTable(_Table):
     column_labels: list[Pattern] = []  # named groups over title and header levels, joined by " | ", become labels
     cell: Pattern | None = None  # named group `text` and others, once for each figure in a cell
     skip_columns: Pattern | None = None  # headers of columns that hold no figure
+    shaded: bool = False  # cells are shaded areas, not ruled; `header` is then searched in "heading | title headers"
+    heading: str | None = None  # name of the label that the section's heading becomes; of a shaded table
 
 
 class ProseTable(_Table):
@@ -197,6 +199,7 @@ class Reconcile(_Strict):
     across: str  # the label over which the parts are added; all other labels are held fixed
     parts: Pattern | None = None  # default: every figure of the table that is no total across that label
     total: Pattern | None = None  # default: the label's pattern in `totals`
+    refuse: Literal["document", "sum"] = "document"  # what a mismatch puts in quarantine; sum: its parts and total only
 
 
 class Source(_Strict):
@@ -314,8 +317,10 @@ def _on_template(data: Any, path: Path) -> Any:
     if not template.is_file():
         raise DeclarationError(f"{path.name}: template: there is no {template.name} in sources/templates")
     own = {key: value for key, value in data.items() if key != "given"}
-    given, used = dict(data.get("given") or {}), set[str]()
-    base = _fill(yaml.safe_load(template.read_text(encoding="utf-8")), given, used)
+    given, used = data.get("given") or {}, set[str]()
+    if not isinstance(given, dict):
+        raise DeclarationError(f"{path.name}: given: must be what {template.name} asks for, name by name")
+    base = _fill(_parse(template.read_text(encoding="utf-8")), given, used)
     if wrong := used ^ given.keys():
         raise DeclarationError(f"{path.name}: given: {sorted(wrong)} must be what {template.name} asks for")
     return {**base, **own, "caveats": [*base.get("caveats", []), *own.get("caveats", [])]}
@@ -332,15 +337,20 @@ def _fill(value: Any, given: Mapping[str, Any], used: set[str]) -> Any:
     return value
 
 
+def _parse(text: str) -> Any:
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
 @cache
 def _load(path: Path) -> Source:
     try:
-        data = _on_template(yaml.safe_load(path.read_text(encoding="utf-8")), path)
+        data = _on_template(_parse(path.read_text(encoding="utf-8")), path)
         source = Source.model_validate(data)
     except yaml.YAMLError as error:
         raise DeclarationError(f"{path.name} is not YAML: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
+        found = error.errors()
+        first = next((e for e in found if e["loc"][-1:] != ("str",)), found[0])  # of a mapping: what is wrong inside it
         where = "".join(f"{part}." for part in first["loc"])[:-1]
         said = first["msg"].removeprefix("Value error, ")
         raise DeclarationError(": ".join(filter(None, (path.name, where, said)))) from None

@@ -64,7 +64,8 @@ def address_labels(document: "Document", layout: "Layout") -> dict[str, str]:
     """What the document's URL says, where the layout asks it. Raises LayoutError where it says nothing."""
     if layout.address is None:
         return {}
-    match = re.search(layout.address, urlsplit(document.url or "").path)
+    parts = urlsplit(document.url or "")
+    match = re.search(layout.address, parts.path) or re.search(layout.address, parts.query)
     if match is None:
         raise LayoutError(
             f"the document does not say its period and neither does its address {document.url!r}: add it again with "
@@ -174,6 +175,8 @@ def _record(
     if stray is not None:
         raise LayoutError(f"{_where([stray])}: {stray.text!r} stands under no header")
     for column, (name, value) in columns.values.items():
+        if column >= len(row) and table.kind == "records" and table.empty == "missing":
+            raise LayoutError(f"{_where(row)}: {_line(row)[:120]!r} ends before its number: is the file cut off?")
         if column >= len(row) or (not row[column].text and table.empty == "skip"):
             continue
         cell = row[column]

@@ -1,8 +1,9 @@
-"""Grid tables: every cell boxed by rules, header rows on top."""
+"""Grid tables: every cell boxed by rules, or shaded, with header rows on top."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pdfplumber.page import Page
@@ -15,43 +16,89 @@ if TYPE_CHECKING:
     from lightwell.source import GridTable
 
 _Cell = list[Word] | None  # None: covered by the cell to its left or above
+_FIND = {"snap_tolerance": 2, "join_tolerance": 3, "intersection_tolerance": 3}
+_BACKGROUND = 0.9  # shading this much of the page wide is its background
+_HEADING = 1.5  # times the usual size of the page's type is a section's heading
+_FIGURE = r"[<>~]?\d{1,3}(?:,\d{3})+|[<>~]?\d+(?:\.\d+)?%"  # what is a figure wherever it stands
 
 
 def read_grids(page: Page, words: list[Word], tables: list["GridTable"]) -> Iterator[Figure]:
-    """The figures of every grid on a page. Raises LayoutError for a grid that none of the tables declares."""
-    for grid in _find_grids(page, words):
+    """The figures of every grid on a page. Raises LayoutError for a grid that none of the tables declares, and among
+    shaded grids for a figure that stands outside all of them."""
+    shaded = any(table.shaded for table in tables)
+    grids = _find_shaded(page, words) if shaded else _find_grids(page, words)
+    for grid in grids:
         if not any(is_number(w) for row in grid.cells for cell in row if cell for w in cell):
             continue  # a box around text
         title, paths, body = _headers(grid)
         name = " ".join([title, *dict.fromkeys(path for path in paths if path)]).strip()
+        name = f"{grid.heading} | {name}" if shaded else name
         matches = [t for t in tables if t.header and re.search(t.header, name, re.IGNORECASE)]
         if len(matches) != 1:
             found = "fits no table" if not matches else f"fits {' and '.join(t.name for t in matches)}"
             raise LayoutError(
                 f"page {page.page_number}: a table headed {name[:160]!r} {found} of the layout; declare it"
             )
-        yield from _grid_figures(page.page_number, matches[0], title, paths, body)
+        under = {} if matches[0].heading is None else {matches[0].heading: grid.heading}
+        for figure in _grid_figures(page.page_number, matches[0], title, paths, body):
+            yield Figure(figure.table, {**under, **figure.labels}, figure.text, figure.locator)
 
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
     cells: list[list[_Cell]]
+    heading: str = ""  # of the section in which a shaded grid stands
 
 
 def _find_grids(page: Page, words: list[Word]) -> list[_Grid]:
     """Every fully ruled table of the page, with each word in the cell that holds its baseline."""
     ruled = page.filter(lambda o: o["object_type"] != "rect" or min(o["width"], o["height"]) <= RULE)
     grids = []
-    for found in ruled.find_tables({"snap_tolerance": 2, "join_tolerance": 3, "intersection_tolerance": 3}):
-        x0, top, x1, bottom = found.bbox
-        inside = [w for w in words if x0 <= w.mid <= x1 and top < w.base <= bottom]
-        cells = [[_fill(cell, inside) for cell in row.cells] for row in found.rows]
-        placed = sum(len(c) for row in cells for c in row if c)
-        if placed != len(inside):
-            lost = next(w for w in inside if not any(c and w in c for row in cells for c in row))
-            raise LayoutError(f"page {page.page_number}: {lost.text!r} stands in a table but in no cell of it")
-        grids.append(_Grid(cells))
+    for found in ruled.find_tables(_FIND):
+        inside = _inside(found, words)
+        grids.append(_Grid(_placed(page, found, inside)))
     return grids
+
+
+def _find_shaded(page: Page, words: list[Word]) -> list[_Grid]:
+    """Every table whose cells are shaded or ruled, and the heading of the section in which it stands."""
+    wide = _BACKGROUND * float(page.width)
+    tables = page.filter(lambda o: o["object_type"] != "rect" or o["width"] < wide).find_tables(_FIND)
+    taken = {id(word) for found in tables for word in _inside(found, words)}
+    free = [word for word in words if id(word) not in taken]
+    stray = next((word for word in free if re.fullmatch(_FIGURE, word.text)), None)
+    if stray is not None:
+        raise LayoutError(f"page {page.page_number}: the figure {stray.text!r} stands in no table with shaded cells")
+    return [_Grid(_placed(page, t, _inside(t, words)), _heading(free, float(t.bbox[1]))) for t in tables]
+
+
+def _heading(words: list[Word], top: float) -> str:
+    """The lines in large type that stand nearest above, with nothing between them."""
+    if not words:
+        return ""
+    usual = median(word.size for word in words)
+    lines = [line for line in lines_of(words) if line[0].base < top]
+    large = [line[0].size >= _HEADING * usual for line in lines]
+    last = max((i for i, one in enumerate(large) if one), default=-1)
+    first = last
+    while first > 0 and large[first - 1]:
+        first -= 1
+    return join(lines[first : last + 1]) if last >= 0 else ""
+
+
+def _inside(found: Any, words: list[Word]) -> list[Word]:
+    x0, top, x1, bottom = found.bbox
+    return [w for w in words if x0 <= w.mid <= x1 and top < w.base <= bottom]
+
+
+def _placed(page: Page, found: Any, inside: list[Word]) -> list[list[_Cell]]:
+    """The cells with their words. Raises LayoutError for a word of the table that stands in none of them."""
+    cells = [[_fill(cell, inside) for cell in row.cells] for row in found.rows]
+    placed = sum(len(c) for row in cells for c in row if c)
+    if placed != len(inside):
+        lost = next(w for w in inside if not any(c and w in c for row in cells for c in row))
+        raise LayoutError(f"page {page.page_number}: {lost.text!r} stands in a table but in no cell of it")
+    return cells
 
 
 def _fill(cell: Any, words: list[Word]) -> _Cell:
