@@ -42,6 +42,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/reading.py
 	@$(BIN)/python benchmarks/refresh.py
 	@$(BIN)/python benchmarks/build_memory.py
+	@$(BIN)/python benchmarks/build_growth.py
 
 format: $(READY)
 	$(BIN)/ruff format src tests dags benchmarks

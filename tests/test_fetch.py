@@ -976,6 +976,21 @@ def test_adding_the_same_bytes_again_is_unchanged_but_a_new_date_counts(settings
     assert len(archive.attempts(settings)) == 3
 
 
+def test_a_source_may_publish_in_two_formats(settings: Settings, file: Path, tmp_path: Path) -> None:
+    source = a_source(media_type=["application/pdf", "text/csv"])
+    table = tmp_path / "a.csv"
+    table.write_bytes(b"\xef\xbb\xbfHarbour,Letters\nHull,1\n")
+    assert add(source, file, settings).media_type == "application/pdf"
+    assert add(source, table, settings).media_type == "text/csv"
+    assert {d.media_type: (d.path or table).suffix for d in archive.documents(settings, [source])} == {
+        "application/pdf": ".pdf",
+        "text/csv": ".csv",
+    }
+    table.write_bytes(HTML)
+    with pytest.raises(FetchError, match="the bytes are HTML, where application/pdf or text/csv was due"):
+        add(source, table, settings)
+
+
 def test_a_later_304_does_not_state_the_date_again(settings: Settings, web: HTTPServer, file: Path) -> None:
     web.expect_request("/a.pdf").respond_with_data(PDF, headers={"ETag": '"v1"'})
     source = a_source(web.url_for("/a.pdf"))

@@ -479,6 +479,76 @@ def test_french_guiana_printed_twice_is_released_twice() -> None:
     ]
 
 
+# --- machine-written files: rates, whole numbers with a point, ranges of months, open labels, footnotes ---------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.821", 0.821), ("0.9109999999999999", 0.9109999999999999), ("0.013000000000000001", 0.013000000000000001)],
+)
+def test_a_ratio_keeps_every_digit(text: str, value: float) -> None:
+    assert parse_number(text, "ratio").value == value
+    assert parse_number("0", "ratio").value == 0 and parse_number("1", "ratio").value == 1
+    with pytest.raises(ValueError, match="percent sign"):
+        parse_number("82.1%", "ratio")
+
+
+def test_a_count_that_a_program_wrote_is_whole() -> None:
+    assert parse_number("920793.0", "accounts").value == 920793
+    for ambiguous in ("920.793", "920793.00", "920793.5", "920.000"):
+        with pytest.raises(ValueError, match="whole"):
+            parse_number(ambiguous, "accounts")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Jul-Sep 2020", "2020-Q3"),
+        ("Oct - Dec 2023", "2023-Q4"),
+        ("January to June 2021", "2021-S1"),
+        ("Jul. – Dec., 2022", "2022-S2"),
+        ("January - December 2025", "2025"),
+    ],
+)
+def test_a_range_of_months_is_a_calendar_period(text: str, code: str) -> None:
+    assert parse_period(text).time_period == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Jul-Aug 2020", "Feb-Apr 2020", "Apr-Sep 2020", "Sep-Jul 2020", "Jul-Foo 2020", "Jul-Sep 20", "Jul-Sep 1820"],
+)
+def test_other_ranges_of_months_are_no_period(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no calendar|no period|outside"):
+        parse_period(text)
+
+
+def test_a_label_that_is_no_codelists_may_become_its_words_where_that_is_declared() -> None:
+    slug = {"label": "policy", "rest": "slug", "map": {"Hateful behaviou?r": "hateful_behavior"}}
+    rule = BY_ESP | {"dimensions": {"policy": slug}}
+    policies = ["Hateful behaviour", "Suicide & Self-Harm", "Café's rules (PII)"]
+    found = [one([figure("1", esp="Facebook", year="2022", policy=p)], rule).dimensions["policy"] for p in policies]
+    assert found == ["hateful_behavior", "suicide_self_harm", "cafes_rules_pii"]
+    for nameless in ("", "&", "Политика"):
+        assert "makes no code" in reason([figure("1", esp="Facebook", year="2022", policy=nameless)], rule)
+
+
+def test_a_map_may_leave_the_rest_to_the_codelist() -> None:
+    rule = BY_COUNTRY | {"ref_area": {"label": "country", "map": {"": "_T"}, "rest": "codelist"}}
+    assert one([figure("1", "by_country", country="", year="2022")], rule).ref_area == "_T"
+    assert one([figure("1", "by_country", country="Philippines", year="2022")], rule).ref_area == "PHL"
+    assert "no area" in reason([figure("1", "by_country", country="Atlantis", year="2022")], rule)
+
+
+def test_a_footnote_becomes_the_note_and_a_doubt_the_reason() -> None:
+    rule = BY_ESP | {"note": "said", "doubt": "doubt"}
+    noted = one([figure("1,935*", esp="Facebook", year="2022", said="* restated", doubt="")], rule)
+    assert noted.note == "printed with the footnote mark *; * restated"
+    assert noted.label_text == "Facebook | 2022"
+    doubted = figure("1,935", esp="Facebook", year="2022", said="", doubt="the note names another year")
+    assert reason([doubted], rule) == "the note names another year"
+
+
 BY_CATEGORY = {
     "table": "by_category",
     "metric": "cybertip_reports",

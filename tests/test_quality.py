@@ -371,6 +371,25 @@ def test_one_lost_report_in_thirty_two_million_fails(off: int, words: str) -> No
     assert one([c for c in verdict.checks if not c.passed]).observation_ids == tuple(o.observation_id for o in rows)
 
 
+def test_a_sum_that_is_refused_alone_leaves_the_document_and_counts_against_the_bound() -> None:
+    rows = make_table(3, 4, total=8)
+    rule = [{"table": "counts", "across": "name", "refuse": "sum"}]
+    verdict = quality.check(harmonised(rows), make_document(), make_source(reconcile=rule, quarantined_rows=3))
+    assert verdict.released
+    assert verdict.rejected_ids == {o.observation_id for o in rows}
+    assert {(q.scope, q.expectation) for q in verdict.quarantined} == {("row", quality.SUM)}
+    assert verdict.quarantined[0].reason.startswith("counts 2022, Reports: 2 parts add up to 7, the printed total is 8")
+    strict = quality.check(harmonised(rows), make_document(), make_source(reconcile=rule, quarantined_rows=2))
+    assert not strict.released
+
+
+def test_a_table_that_need_not_be_there_needs_no_sum() -> None:
+    table = {"name": "counts", "kind": "list", "label": "name", "header": "Name", "columns": {"n": "N"}}
+    optional = make_source(layouts=[{"tables": [{**table, "required": False}]}])
+    assert one(quality.reconcile([], optional)).passed
+    assert not one(quality.reconcile([], make_source())).passed
+
+
 def test_decimals_add_up_without_float_error() -> None:
     rows = [observe(i, COUNTRIES[i], "0.1", 0.1) for i in range(3)] + [observe(9, "Total", "0.3", 0.3)]
     assert sum(o.obs_value or 0 for o in rows[:3]) != 0.3

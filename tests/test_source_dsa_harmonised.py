@@ -606,7 +606,7 @@ def test_a_service_left_out_is_the_only_one_the_report_names(tmp_path: Path) -> 
     assert read(as_csv(by_category(NOTICES, {"TOTAL": [1]}, service="")), tmp_path).observations == []
 
 
-# --- numbers and periods as these reports print them -------------------------------------------------------------------
+# --- numbers and periods as these reports print them ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("text", "value"), [("5.83", 5.83), ("1.3hrs", 1.3), ("25.8 hrs", 25.8), ("6 h", 6), ("0", 0)])

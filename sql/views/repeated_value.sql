@@ -1,14 +1,21 @@
 CREATE VIEW repeated_value AS
 WITH pairs AS (
     SELECT
-        *,
-        lag(observation_id) OVER periods AS earlier_observation_id,
-        lag(document_id) OVER periods AS earlier_document_id,
-        lag(time_period) OVER periods AS earlier_time_period,
-        lag(obs_value) OVER periods AS earlier_obs_value,
-        lag(period_end) OVER periods AS earlier_end
-    FROM observation
-    WINDOW periods AS (PARTITION BY series_id ORDER BY period_start)
+        later.*,
+        earlier.observation_id AS earlier_observation_id,
+        earlier.document_id AS earlier_document_id,
+        earlier.time_period AS earlier_time_period,
+        earlier.obs_value AS earlier_obs_value,
+        CASE WHEN date_diff('day', earlier.period_end, later.period_start) = 1 THEN 'next' ELSE 'year' END AS distance
+    FROM observation AS later
+    INNER JOIN observation AS earlier
+        ON
+            later.series_id = earlier.series_id
+            AND later.period_start > earlier.period_end
+            AND (
+                date_diff('day', earlier.period_end, later.period_start) = 1
+                OR date_diff('month', earlier.period_start, later.period_start) = 12
+            )
 ),
 
 judged AS (
@@ -19,10 +26,9 @@ judged AS (
         count(*) FILTER (WHERE repeated) OVER block AS block_repeats,
         count(*) FILTER (WHERE obs_value IS DISTINCT FROM earlier_obs_value) OVER block = 0 AS block_equal
     FROM pairs
-    WHERE date_diff('day', earlier_end, period_start) = 1
     WINDOW
         block AS (
-            PARTITION BY source_id, reporter, subject, metric, freq, time_period, map_keys(dimensions)
+            PARTITION BY source_id, reporter, subject, metric, freq, time_period, distance, map_keys(dimensions)
         )
 )
 
@@ -36,6 +42,7 @@ SELECT
     ref_area,
     dimensions,
     freq,
+    distance,
     earlier_time_period,
     time_period,
     obs_value,
@@ -56,15 +63,17 @@ WHERE
     repeated
     AND ((obs_value >= 1000 AND unit_measure NOT IN ('percent', 'ratio')) OR (block_equal AND block_values >= 3));
 COMMENT ON VIEW repeated_value
-IS 'One row a figure equal to the one of the period before: 1,000 or more, or with its whole block. Maybe a copy.';
-COMMENT ON COLUMN repeated_value.earlier_time_period IS 'The period just before, of the same length.';
+IS 'One row a figure equal to the one of the period before or a year before: 1,000 or more, or with its whole block.
+It may be a copy made by mistake: look at both documents.';
+COMMENT ON COLUMN repeated_value.distance IS 'next: the period just before; year: the same part of the year before.';
+COMMENT ON COLUMN repeated_value.earlier_time_period IS 'The earlier period, of the same length.';
 COMMENT ON COLUMN repeated_value.block_values
 IS 'Figures other than zero in the block: same source, subject, metric, kinds of breakdown and pair of periods.';
-COMMENT ON COLUMN repeated_value.block_repeats IS 'How many of them equal the period before.';
+COMMENT ON COLUMN repeated_value.block_repeats IS 'How many of them equal the earlier period.';
 COMMENT ON COLUMN repeated_value.is_whole_block
 IS 'True where every figure of the block, three or more, is repeated.';
 COMMENT ON COLUMN repeated_value.is_same_document
 IS 'True where one document prints both: then no mix-up of files on our side made the repeat.';
 COMMENT ON COLUMN repeated_value.significant_digits
 IS 'Digits of the value without zeros at its end: a figure rounded to few repeats by chance. Null for shares.';
-COMMENT ON COLUMN repeated_value.earlier_observation_id IS 'The observation of the period before.';
+COMMENT ON COLUMN repeated_value.earlier_observation_id IS 'The observation of the earlier period.';

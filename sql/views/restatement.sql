@@ -5,7 +5,7 @@ WITH ordered AS (
         row_number() OVER vintages AS ordinal,
         ordinal > 1
         AND (
-            coalesce(obs_value, -1) <> coalesce(lag(obs_value) OVER vintages, -1)
+            coalesce(round(obs_value, 9), -1) <> coalesce(round(lag(obs_value) OVER vintages, 9), -1)
             OR coalesce(value_low, -1) <> coalesce(lag(value_low) OVER vintages, -1)
             OR coalesce(value_high, -1) <> coalesce(lag(value_high) OVER vintages, -1)
         ) AS changed,

@@ -133,6 +133,17 @@ def _say_fetched(fetched: refresh.Fetched, settings: Settings) -> None:
         err.print(f"... and {len(failed) - 5} more attempts that failed: SELECT * FROM fetch_outcome")
 
 
+def _show_held(settings: Settings) -> None:
+    """The status of the sources that hold something; how many hold nothing yet is said in one line."""
+    from lightwell import answers
+
+    found = answers.status(settings)
+    held = [row for row in found.rows if row[1]]
+    _show(found.columns, held)
+    if empty := len(found.rows) - len(held):
+        err.print(f"{empty} more declared sources hold no document yet: lightwell status")
+
+
 # ------------------------------------------------------------------------------------------------------------- running
 
 
@@ -150,7 +161,7 @@ def refresh_command(context: typer.Context, sources: SourceIds = None, offline: 
         err.print(f"published release {done.release_id} ({done.read} documents read anew)")
     else:
         err.print(f"nothing new: release {done.release_id} stays the current one")
-    status(context)
+    _show_held(settings)
     err.print("Try next:")
     err.print('  lightwell query "SELECT * FROM reports_by_organisation ORDER BY reports DESC LIMIT 10"', markup=False)
     err.print("  lightwell trend cybertip_reports --by ref_area --where \"ref_area = 'PHL'\"", markup=False)

@@ -40,6 +40,7 @@ from lightwell.archive import Attempt
 from lightwell.errors import DeclarationError, FetchError
 from lightwell.settings import Settings
 from lightwell.source import Discovery, DocumentRule, Source
+from lightwell.tables import json
 
 USER_AGENT = f"Lightwell/{__version__} (+https://github.com/lightwell/lightwell; public aggregate statistics)"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -390,6 +391,9 @@ def _unfit(source: Source, body: BinaryIO, size: int, found: str | None) -> str 
     body.seek(max(0, size - 2048))
     if found == "application/pdf" and b"%%EOF" not in body.read():
         return "the PDF is truncated: its end (%%EOF) is missing"
+    if found == "application/json":
+        body.seek(0)
+        return json.unfit(body.read())
     return None
 
 

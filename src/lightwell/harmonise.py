@@ -438,8 +438,9 @@ def _observe(figure: Figure, work: _Work) -> Observation:
         period.freq,
     )
     comparator = number.comparator or _code("comparator", rule.comparator, texts, totals, None, work).code
-    exact = comparator == "=" or number.status != "A"
-    series_id = _series_id(key if exact else (*key, comparator), metric.unit_measure, work)
+    rounded = rule.comparator == "~"  # every figure of the rule, those that are held back or missing too
+    exact = not rounded and (comparator == "=" or number.status != "A")
+    series_id = _series_id(key if exact else (*key, "~" if rounded else comparator), metric.unit_measure, work)
     locator = str(figure.locator)
     return Observation(
         observation_id=_observation_id(figure, locator, series_id, period.time_period, work),
@@ -661,7 +662,8 @@ def _number(figure: Figure, rule: Observe, unit: str) -> ParsedNumber:
         number = parse_number(figure.text, unit)
     except ValueError as error:
         raise _RowError(f"number: {error}") from None
-    if number.comparator is not None and rule.comparator not in ("=", number.comparator):
+    agreeing = ("=", "~", number.comparator) if number.status == "Q" else ("=", number.comparator)
+    if number.comparator is not None and rule.comparator not in agreeing:
         raise _RowError(f"number: {figure.text!r} says {number.comparator}, the declaration says {rule.comparator}")
     return number
 

@@ -144,7 +144,7 @@ def _doubted(sums: Iterable[Check], observations: Sequence[Observation], documen
             source_id=document.source_id,
             document_id=document.document_id,
             scope="row",
-            reason="; ".join(failed[o.observation_id]) + ": compare with the document; the publisher may have misprinted",
+            reason="; ".join([*failed[o.observation_id], "compare with the document, which may hold a misprint"]),
             expectation=SUM,
             table=o.figure.table,
             label_text=o.label_text,
@@ -228,9 +228,8 @@ def reconcile(
 
     Parts and total of one sum differ in the label `across` only and count the same metric; shares are left out. A
     figure printed without a number is absent, not zero, and is named. What cannot be proven fails: a row in quarantine,
-    a total that is missing or printed twice, a part that is a bound. A sum that fails puts the document in quarantine, or
-    with `refuse: sum` its own parts and total. Raises DeclarationError where nothing says which
-    figure is the total.
+    a total that is missing or printed twice, a part that is a bound. A sum that fails puts the document in quarantine,
+    or with `refuse: sum` its own parts and total. Raises DeclarationError where nothing says which figure is the total.
     """
     return [check for rule in source.reconcile for check in _reconcile(rule, observations, source, quarantined)]
 

@@ -112,7 +112,8 @@ def choose_layout(source: Source, text: str) -> Layout:
     years = []
     for layout in worded:
         match = re.search(layout.period, text) if layout.period else None
-        year = int(match["year"]) if match else None
+        number = re.search("[0-9]{4}", match["year"]) if match else None  # of 2023 as of H1 2023
+        year = int(number.group()) if number else None
         if layout.period is None or (
             year is not None and (layout.since or 0) <= year and (layout.until is None or year <= layout.until)
         ):

@@ -109,6 +109,7 @@ class RecordsTable(_Table):
 
     kind: Literal["records"]
     sheet: Pattern | None = None  # name of the sheet, or caption of the HTML table; default: any
+    pointer: str | None = None  # of JSON: where the records are, RFC 6901 with `*` for every element or member
     labels: dict[str, Pattern]  # name of each label -> the printed header of its column
     values: dict[str, Pattern]  # name of each number column -> its printed header
     unused: list[Pattern] = []  # headers of columns that hold neither
@@ -121,6 +122,7 @@ class CrosstabTable(_Table):
 
     kind: Literal["crosstab"]
     sheet: Pattern | None = None
+    pointer: str | None = None
     labels: dict[str, Pattern]  # name of each label -> the printed header of its column
     across: str  # name of the label that the other columns' headers become
     columns: Pattern  # what those headers look like

@@ -1,4 +1,4 @@
-"""Discord's transparency reports: tables stacked in one text table, each under a title, with totals after a blank row."""
+"""Discord's transparency reports: tables stacked in one text table, each under a title, totals after a blank row."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _PARTS |= {"h1": set(_MONTHS[:6]), "h2": set(_MONTHS[6:]), "jan": set(_MONTHS[:6
 def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     """Every figure, table by table; the NCMEC table under the name that says which totals it prints.
 
-    Raises LayoutError where a table is unlike its layout, or titles or months belong to another period than the address.
+    Raises LayoutError where a table is unlike its layout, or a title or months are not those of its address.
     """
     sections = list(_sections(delimited.sheet(document).rows))
     period = address_labels(document, layout).get("period", "").casefold()
@@ -78,7 +78,7 @@ def _is_total(row: Row) -> bool:
 
 
 def _one_total(sums: Row, overall: Row) -> list[Row]:
-    """A nameless row of sums with one gap, and below it the number for that gap in another column: one row of totals."""
+    """A nameless row of sums with one gap, below it the number for that gap in another column: one row."""
     gaps = [i for i, cell in enumerate(sums) if i and not cell.text]
     numbers = [cell for cell in overall[1:] if cell.text]
     if sums[0].text or len(gaps) != 1 or len(numbers) != 1:

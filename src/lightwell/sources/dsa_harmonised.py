@@ -37,7 +37,9 @@ _COLUMNS = {  # of each part by category: its numbers in the order of the templa
     "own_illegal": _OWN,
     "own_terms": _OWN,
 }
-_ILLEGAL = re.compile("ill[eé]g|illicit|illecit|rechtswidrig|il[ií]cit|onrechtmatig|nielegal|ulovlig|olaglig|παράνομ")
+_ILLEGAL = re.compile(
+    "ill[eé]g|ileg|illicit|illecit|rechtswidrig|il[ií]cit|onrechtmatig|nielegal|ulovlig|olaglig|παράνομ"
+)
 _TERMS = re.compile("incompat|unvereinbar|onverenigbaar|niezgodn|uforenelig|oförenlig|ασυμβίβαστ|conditions")
 
 _DECISIONS = ["upheld", "partially reversed", "reversed"]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MONTHS = r"[A-Z][a-z]{2,8}\.? (?:-|–|to) [A-Z][a-z]{2,8}\.?,? 20\d\d"
 _MARKS = "*†‡"
+_COUNTED = re.compile(r"(?=.*\bcyber ?tip)(?=.*\b(?!20\d\d\b)\d)", re.IGNORECASE)  # reports, and a number, no year
 _SENTENCE_END = r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)\s+(?=[A-Z])"
 
 
@@ -127,7 +128,7 @@ def _count(
     """The count of reports in a sentence, with a doubt where its period or its wording is not certain."""
     prose: ProseTable = next(table for table in layout.tables if table.kind == "prose")
     match = re.search(prose.pattern, sentence)
-    if match is None and not re.search(r"(?i)cyber ?tip.*\d", sentence):
+    if match is None and not _COUNTED.search(sentence):
         return None
     labels = {"period": block.period, "stated in": "note"}
     if match is None:

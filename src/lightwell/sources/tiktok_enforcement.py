@@ -48,9 +48,7 @@ def _printed_twice(found: Iterable[Figure]) -> set[tuple[str, str]]:
         if figure.table == "results" and figure.labels["policy"].casefold() != "all":
             texts.setdefault(tuple(t.casefold() for t in figure.labels.values()), set()).add(figure.text)
     cells = {key for key, values in texts.items() if len(values) > 1}
-    return {
-        _rule(f) for f in found if f.table == "results" and tuple(t.casefold() for t in f.labels.values()) in cells
-    }
+    return {_rule(f) for f in found if f.table == "results" and tuple(t.casefold() for t in f.labels.values()) in cells}
 
 
 def _rule(figure: Figure) -> tuple[str, str]:

@@ -69,14 +69,12 @@ def _find_shaded(page: Page, words: list[Word]) -> list[_Grid]:
     stray = next((word for word in free if re.fullmatch(_FIGURE, word.text)), None)
     if stray is not None:
         raise LayoutError(f"page {page.page_number}: the figure {stray.text!r} stands in no table with shaded cells")
-    return [_Grid(_placed(page, t, _inside(t, words)), _heading(free, float(t.bbox[1]))) for t in tables]
+    usual = median(word.size for word in words) if words else 0.0
+    return [_Grid(_placed(page, t, _inside(t, words)), _heading(free, float(t.bbox[1]), usual)) for t in tables]
 
 
-def _heading(words: list[Word], top: float) -> str:
-    """The lines in large type that stand nearest above, with nothing between them."""
-    if not words:
-        return ""
-    usual = median(word.size for word in words)
+def _heading(words: list[Word], top: float, usual: float) -> str:
+    """The lines in type larger than usual that stand nearest above, with nothing between them."""
     lines = [line for line in lines_of(words) if line[0].base < top]
     large = [line[0].size >= _HEADING * usual for line in lines]
     last = max((i for i, one in enumerate(large) if one), default=-1)
