@@ -139,6 +139,9 @@ def test_a_query_in_every_form(at: Run, tmp_path: Path) -> None:
     assert (tmp_path / "totals.csv").read_text(encoding="utf-8").startswith("time_period,obs_value\n2020,")
 
 
+FACEBOOK = "subject = 'facebook' AND source_id = 'ncmec_by_esp'"
+
+
 def test_a_trend_adds_nothing_up_and_names_the_breaks(at: Run) -> None:
     ran = at("trend", "cybertip_reports", "--by", "ref_area", "--where", "ref_area = 'PHL'", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(ran.out)))
@@ -147,7 +150,7 @@ def test_a_trend_adds_nothing_up_and_names_the_breaks(at: Run) -> None:
         ("2021", "3188793"),
         ("2022", "2576182"),
     ]
-    one = at("trend", "cybertip_reports", "--by", "subject", "--where", "subject = 'facebook'", "--from", "2022")
+    one = at("trend", "cybertip_reports", "--by", "subject", "--where", FACEBOOK, "--from", "2022")
     assert [line.split()[2] for line in one.out.splitlines()[2:]] == ["2022"]
     broken = at("trend", "cybertip_reports", "--by", "subject", "--where", "source_id = 'ncmec_by_esp'")
     assert "Break at 2021 in ncmec_by_esp: Brands listed separately." in broken.err
@@ -285,7 +288,8 @@ def test_a_file_that_is_held_back_is_said_by_build(at: Run, tmp_path: Path) -> N
     assert ran.err.count("in quarantine: ncmec_by_esp ") == 2
     assert "the printed total is 1 " in ran.err
     assert "the PDF cannot be read" in ran.err
-    assert len(json.loads(at("quarantine", "--json").out)) == 2
+    held = json.loads(at("quarantine", "--json").out)
+    assert len([entry for entry in held if entry["source_id"] == "ncmec_by_esp"]) == 2
 
 
 def test_releases_are_listed_and_gone_back_to(at: Run, built: Settings) -> None:
@@ -362,7 +366,7 @@ def test_a_query_comes_from_standard_input(built: Settings) -> None:
 
 
 def test_output_into_a_pipe_that_closes_ends_quietly(built: Settings) -> None:
-    sql = "SELECT a.*, b.range FROM observation AS a, range(40) AS b"
+    sql = "SELECT a.*, b.range FROM observation AS a, range(2) AS b"
     with process(built, "query", sql, "--format", "csv") as running:
         assert running.stdout is not None
         assert running.stdout.readline().startswith("observation_id,")

@@ -470,7 +470,7 @@ def test_a_cited_observation_reads_by_itself(exported: Path) -> None:
 
 def test_an_unknown_name_is_told_the_names(built: Settings, tmp_path: Path) -> None:
     with pytest.raises(
-        LightwellError, match=r"nothing is named '\.\./x'; there are: area, .*cited_observation.*reports_by"
+        LightwellError, match=r"nothing is named '\.\./x'; there are: annual_flow, .*cited_observation.*reports_by"
     ):
         export(built, ["observation", "../x"], tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -107,7 +107,7 @@ def test_a_release_from_the_edition_alone(built: Settings) -> None:
     assert counts.keys() >= {"ncmec_by_country", "ncmec_by_esp", "ncmec_ojjdp"}
     assert counts["ncmec_by_esp"]["observations"] == 168 + 230 + 236 + 3
     assert counts["ncmec_by_country"]["observations"] == 242 + 245 + 247 + 3 + 3, "three print a dash for a number"
-    assert all(row["quarantined"] == 0 for row in counts.values())
+    assert all(row["quarantined"] == 0 for name, row in counts.items() if name.startswith("ncmec_by_"))
 
 
 def test_offline_nothing_is_asked_and_nothing_new_is_published(publisher: Publisher) -> None:

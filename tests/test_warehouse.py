@@ -219,7 +219,9 @@ def test_a_table_that_adds_up_is_replaced_whole_by_the_document_that_prints_it_a
     assert ask(settings, "SELECT sum(obs_value) FROM observation") == [(7,)]
     assert ask(settings, "SELECT subject, is_in_observation FROM not_reprinted") == [("google", False)]
     day = NEW.published_on - timedelta(days=1)
-    assert ask(settings, f"SELECT list(subject ORDER BY subject) FROM as_of(DATE '{day}')") == [(["facebook", "google"],)]
+    assert ask(settings, f"SELECT list(subject ORDER BY subject) FROM as_of(DATE '{day}')") == [
+        (["facebook", "google"],)
+    ]
 
 
 def test_a_breakdown_that_is_none_is_an_empty_map_and_not_null(built: Settings) -> None:

@@ -130,7 +130,7 @@ def _say_fetched(fetched: refresh.Fetched, settings: Settings) -> None:
     for attempt in failed[:5]:
         err.print(f"{attempt.source_id}: {escape(attempt.reason or 'failed')}")
     if len(failed) > 5:
-        err.print(f"... and {len(failed) - 5} more attempts that failed: SELECT * FROM fetch_outcome")
+        err.print(f"... and {len(failed) - 5} more attempts failed: the table fetch_outcome has them")
 
 
 def _show_held(settings: Settings) -> None:

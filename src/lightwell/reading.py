@@ -103,7 +103,7 @@ def _extract(document: Document, source: Source, version: str) -> Reading:
 
 
 def choose_layout(source: Source, text: str) -> Layout:
-    """The first layout that fits the beginning of a document: its wording and its period. Raises LayoutError if none."""
+    """The first layout that fits the beginning of a document, wording and period. Raises LayoutError if none does."""
     if not text.strip():
         raise LayoutError("the beginning of the document has no text: pages that are pictures cannot be read")
     worded = [layout for layout in source.layouts if layout.when is None or re.search(layout.when, text)]
@@ -191,12 +191,8 @@ def _edition_document(row: dict[str, str]) -> Document:
 
 
 def _rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
-    opened = (
-        gzip.open(path, "rt", encoding="utf-8", newline="")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8", newline="")
-    )
-    with opened as handle:
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    with io.StringIO(text.decode("utf-8"), newline="") as handle:
         reader = csv.DictReader(handle)
         if reader.fieldnames != columns:
             raise BuildError(f"{path.name} of the edition has columns {reader.fieldnames}, expected {columns}")

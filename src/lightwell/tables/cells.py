@@ -120,7 +120,8 @@ def _is_ignored_sheet(sheet: Sheet, layout: "Layout") -> bool:
 def _may_open(tables: "list[RecordsTable | CrosstabTable]", row: Row) -> bool:
     """Whether a row inside a table looks like the header of the next one: cheap, since every row is asked."""
     first = next(cell.text for cell in row if cell.text)
-    return any(_fits(next(iter(table.labels.values())), first) for table in tables)
+    known = (list(t.labels.values())[:1] or list(t.values.values() if t.kind == "records" else ()) for t in tables)
+    return any(_fits(pattern, first) for patterns in known for pattern in patterns)
 
 
 def _opened(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
 from lightwell.tables import Figure, Locator, Opening, require_tables
-from lightwell.tables.cells import Cell, Sheet, address_labels, read
+from lightwell.tables.cells import Cell, Sheet, address_labels, figures
 
 if TYPE_CHECKING:
     from lightwell.archive import Document
@@ -80,7 +80,7 @@ class _Text:
 
     def add(self, text: str, line: int) -> None:
         last = self.parts[-1][-1] if self.parts else " "
-        if not self.joined and last.isdigit() and text[:1].isdigit():
+        if not self.joined and last.isdecimal() and text[:1].isdecimal():
             text = " " + text  # two elements are never one number
         if last == " ":
             text = text.lstrip(" ")
@@ -142,7 +142,8 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     page = _page(document.path)
     given = address_labels(document, layout)
     sheets = [sheet for sheet in page.sheets if not _is_ignored(sheet, layout)]
-    found = list(read(sheets, document, layout))
+    lax = [table.model_copy(update={"required": False}) for table in layout.tables]  # asked for below, with the prose
+    found = list(figures(sheets, document, layout.model_copy(update={"tables": lax})))
     for figure in found:
         if figure.locator in page.stretched:
             raise LayoutError(
@@ -168,7 +169,7 @@ def _is_ignored(sheet: Sheet, layout: "Layout") -> bool:
 
 
 def _read_prose(blocks: list[_Text], table: "ProseTable", given: dict[str, str]) -> Iterator[Figure]:
-    """The numbers of a pattern. A match never runs over two blocks; its column is the range of characters in its own."""
+    """The numbers of a pattern. No match runs over two blocks; its column is its range of characters."""
     for number, block in enumerate(blocks, start=1):
         text = re.sub(r"(?<!\d)\u00a0|\u00a0(?!\d)", " ", str(block))
         for match in re.finditer(table.pattern, text):
@@ -215,7 +216,7 @@ def _decoded(path: Path) -> str:
 
 
 def _spread(table: _Table, name: str, stretched: set[Locator], room: int) -> list[list[Cell]]:
-    """The rows of a table with every cell repeated wherever it stretches. Raises LayoutError where two cells overlap."""
+    """The rows of a table with every cell repeated where it stretches. Raises LayoutError where two overlap."""
     rows: list[list[Cell]] = []
     for section in table.sections:
         taken: dict[tuple[int, int], Cell] = {}
@@ -230,7 +231,9 @@ def _spread(table: _Table, name: str, stretched: set[Locator], room: int) -> lis
                     raise LayoutError(f"line {table.line}: the tables have more than {_MAX_CELLS:,} cells: refused")
                 for slot in ((r + i, c + j) for i in range(height) for j in range(span.columns)):
                     if slot in taken:
-                        raise LayoutError(f"line {table.line}: two cells of the table {name!r} overlap: read it by hand")
+                        raise LayoutError(
+                            f"line {table.line}: two cells of the table {name!r} overlap: read it by hand"
+                        )
                     where = Locator(sheet=name, cell=f"{_letters(slot[1] + 1)}{len(rows) + slot[0] + 1}")
                     taken[slot] = Cell(str(span.text), where)
                     if height * span.columns > 1:
@@ -242,11 +245,9 @@ def _spread(table: _Table, name: str, stretched: set[Locator], room: int) -> lis
 
 def _filled(taken: dict[tuple[int, int], Cell], name: str, height: int, above: int) -> list[list[Cell]]:
     """The section's rows, each as wide as it reaches; a gap between two cells is an empty cell."""
-    widths = [max((c + 1 for r, c in taken if r == row), default=0) for row in range(height)] if height < 2 else None
-    if widths is None:
-        widths = [0] * height
-        for r, c in taken:
-            widths[r] = max(widths[r], c + 1)
+    widths = [0] * height
+    for r, c in taken:
+        widths[r] = max(widths[r], c + 1)
     return [
         [
             taken.get((r, c)) or Cell("", Locator(sheet=name, cell=f"{_letters(c + 1)}{above + r + 1}"))
@@ -280,10 +281,14 @@ class _Parser(HTMLParser):
         self.heading = ""
         self.table: _Table | None = None
         self.text = _Text()  # what shown text is added to
+        self._between = _Text()  # stands for: in a table, but in no cell
         self.loose = ""  # the text since the last tag
 
     def read(self, text: str) -> None:
         """Read a whole page. Raises LayoutError where it ends in the middle of something."""
+        if text.count("<", text.rfind(">") + 1) > 1 or text.count("<!--", text.rfind("-->") + 1) > 100:
+            # HTMLParser would try each of them up to the end of the page: minutes
+            raise LayoutError("the page ends in the middle of a tag or a comment: is it cut off? Save it again")
         self.feed(text)
         cut = self.cdata_elem or (self.rawdata.startswith("<") and self.rawdata.strip())
         self.close()
@@ -296,7 +301,9 @@ class _Parser(HTMLParser):
         self.text.joined = False
         self._end_implied(tag)
         given = {name: value or "" for name, value in attrs}
-        hidden = self._is_hidden() or tag in _SILENT or "hidden" in given or bool(_HIDING.search(given.get("style", "")))
+        hidden = (
+            self._is_hidden() or tag in _SILENT or "hidden" in given or bool(_HIDING.search(given.get("style", "")))
+        )
         if not hidden:
             self._begin(tag, given)
         if tag in _VOID:
@@ -335,3 +342,98 @@ class _Parser(HTMLParser):
             self.text.add(data, self.getpos()[0])
         elif data.strip():
             raise LayoutError(f"line {self.getpos()[0]}: {data.strip()[:80]!r} stands in a table but in no cell of it")
+
+    def _begin(self, tag: str, given: dict[str, str]) -> None:
+        """What a shown element begins: a table, a row, a cell, a caption, or a block of text."""
+        if tag == "table":
+            self._begin_table()
+        elif self.table is None:
+            if tag in _BLOCKS:
+                self._end_block()
+        elif tag in ("thead", "tbody", "tfoot"):
+            self.table.sections.append([])
+        elif tag == "tr":
+            self._section(self.table).append([])
+        elif tag in _CELLS:
+            self._begin_cell(self.table, given)
+        elif tag == "caption":
+            self.text = self.table.caption = _Text()
+        elif tag in _BLOCKS and self.text is not self._between:
+            self.text.add(" ", self.getpos()[0])
+
+    def _begin_table(self) -> None:
+        if self.table is not None:
+            raise LayoutError(f"line {self.getpos()[0]}: a table within a table: read it by hand")
+        self._end_block()
+        self.table = _Table(self.heading, self.getpos()[0])
+        self.text = self._between
+
+    def _begin_cell(self, table: _Table, given: dict[str, str]) -> None:
+        section = self._section(table)
+        if not section or not any(element.tag == "tr" for element in self.open):
+            raise LayoutError(f"line {self.getpos()[0]}: a cell that stands in no row: read the table by hand")
+        self.text = _Text()
+        section[-1].append(_Span(self.text, self._count(given, "rowspan", 0), self._count(given, "colspan", 1)))
+
+    def _count(self, given: dict[str, str], name: str, least: int) -> int:
+        said = given.get(name, "1").strip()
+        if not re.fullmatch("[0-9]{1,4}", said) or not least <= int(said) <= 1000:
+            raise LayoutError(f"line {self.getpos()[0]}: {name}={said!r} is no number of cells: read the table by hand")
+        return int(said)
+
+    def _section(self, table: _Table) -> list[list[_Span]]:
+        if not table.sections:
+            table.sections.append([])
+        return table.sections[-1]
+
+    def _end_implied(self, tag: str) -> None:
+        """End what this tag ends without saying so: a paragraph, an item, a cell, a row."""
+        for at in range(len(self.open) - 1, -1, -1):
+            here = self.open[at].tag
+            if tag in _ENDED_BY.get(here, ()):
+                while len(self.open) > at:
+                    self._end(self.open.pop())
+            elif here == "table" or here in _STOPS.get(tag, ()) or (here in _CELLS and tag not in ("tr", *_SECTIONS)):
+                return
+
+    def _end(self, element: _Element) -> None:
+        if element.mark is not None:
+            self._end_mark("".join(element.mark), element.tag)
+        if element.hidden:
+            return
+        if element.tag == "table" and self.table is not None:
+            self.tables.append(self.table)
+            self.table, self.text = None, _Text()
+        elif self.table is not None:
+            if element.tag in _CELLS | {"caption"}:
+                self.text = self._between
+            elif element.tag in _BLOCKS and self.text is not self._between:
+                self.text.add(" ", self.getpos()[0])
+        elif element.tag in _BLOCKS:
+            if element.tag in _HEADINGS and str(self.text).strip():
+                self.heading = str(self.text).strip()
+            self._end_block()
+
+    def _end_mark(self, text: str, tag: str) -> None:
+        """Add a footnote mark in a form that no number takes in: a link that is words stays as it is."""
+        text = text.strip()
+        bare = text.translate(_RAISED)
+        if tag == "a" and re.search(r"[^\W\d_]{2}", text):
+            shown = text
+        elif not bare or re.fullmatch(r"[⁰¹²³⁴-⁹*†‡§]+", bare) or re.fullmatch("st|nd|rd|th", bare):
+            shown = bare
+        else:
+            shown = f"[{text}]"
+        if shown and (self.table is None or self.text is not self._between):
+            self.text.add(shown, self.getpos()[0])
+
+    def _end_block(self) -> None:
+        if str(self.text).strip():
+            self.blocks.append(self.text)
+        self.text = _Text()
+
+    def _is_hidden(self) -> bool:
+        return bool(self.open) and self.open[-1].hidden
+
+    def _mark(self) -> list[str] | None:
+        return next((element.mark for element in reversed(self.open) if element.mark is not None), None)
