@@ -212,12 +212,19 @@ class Publisher:
 
 
 @pytest.fixture
-def publisher(tmp_path: Path, httpserver: HTTPServer) -> Publisher:
+def own_server() -> Iterator[HTTPServer]:
+    """A server of this test's own: one of the tests stops it, and the others of the session share the ordinary one."""
+    with HTTPServer(host="127.0.0.1", port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def publisher(tmp_path: Path, own_server: HTTPServer) -> Publisher:
     sources = tmp_path / "sources"
     sources.mkdir()
     declaration = yaml.safe_load((resource("sources") / "ncmec_by_esp.yml").read_text(encoding="utf-8"))
     del declaration["discover"]
-    url = f"http://127.0.0.1:{httpserver.port}/{{year}}-list.pdf"
+    url = f"http://127.0.0.1:{own_server.port}/{{year}}-list.pdf"
     declaration |= {"id": "test_esp", "hosts": ["127.0.0.1"]}
     declaration["documents"] = [{"first": 2022, "last": 2022, "urls": [url]}]
     (sources / "test_esp.yml").write_text(yaml.safe_dump(declaration), encoding="utf-8")
@@ -229,7 +236,7 @@ def publisher(tmp_path: Path, httpserver: HTTPServer) -> Publisher:
         "LIGHTWELL_SOURCES": str(sources),
         "LIGHTWELL_ALLOW_PRIVATE_ADDRESSES": "1",
     }
-    made = Publisher(httpserver, sources, content, int(replica.total[1].replace(",", "")), env)
+    made = Publisher(own_server, sources, content, int(replica.total[1].replace(",", "")), env)
     made.serve(content)
     return made
 
