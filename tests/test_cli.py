@@ -174,7 +174,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "a query that writes files": (["query", "COPY (SELECT 1) TO 'x.csv'"], "disabled by configuration"),
     "parquet without a file": (["query", "SELECT 1", "-f", "parquet"], "--to FILE"),
     "a format there is not": (["query", "SELECT 1", "-f", "xml"], "no format 'xml'"),
-    "bad metric": (["trend", "reports"], "no metric 'reports'; there are: "),
+    "bad metric": (["trend", "reports"], "no metric 'reports'; near are "),
     "bad --by": (["trend", "cybertip_reports", "--by", "country"], "--by takes subject, ref_area, harm, reporter"),
     "bad --where": (["trend", "cybertip_reports", "--where", "country = 1"], "country"),
     "bad --from": (["trend", "cybertip_reports", "--from", "last year"], "last year"),

@@ -1,6 +1,7 @@
 """Declarations: what is wrong in one is said with the file and the key, and nothing is taken for granted."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -180,9 +181,13 @@ def test_the_version_changes_with_the_layouts_and_with_nothing_else(declare: Cal
 
 def test_the_next_document_is_expected_after_the_usual_delay(declare: Callable[..., Settings]) -> None:
     one = source.load("harbour_letters", declare())
-    assert str(one.next_expected(2022)) == "2024-03-30"  # the report on 2023, ninety days after its last day
+    assert (
+        str(one.next_expected(date(2022, 12, 31))) == "2024-03-30"
+    )  # the report on 2023, ninety days after its last day
     assert one.next_expected(None) is None
-    assert source.Source.model_validate({**HARBOUR, "cadence": "irregular"}).next_expected(2022) is None
+    assert source.Source.model_validate({**HARBOUR, "cadence": "irregular"}).next_expected(date(2022, 12, 31)) is None
+    quarterly = source.Source.model_validate({**HARBOUR, "cadence": "quarterly"})
+    assert str(quarterly.next_expected(date(2022, 12, 31))) == "2023-06-29"  # ninety days after the end of March
 
 
 def test_a_folder_of_declarations_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Questions asked of the current release: what the command line prints and a notebook wants. Each answer is rows."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,10 @@ def trend(
         raise LightwellError(f"--by takes {', '.join(BY)}, not {by!r}")
     known = [row[0] for row in _ask(settings, "SELECT metric FROM metric ORDER BY metric").rows]
     if metric not in known:
-        raise LightwellError(f"no metric {metric!r}; there are: {', '.join(known)}")
+        near = difflib.get_close_matches(metric, known, n=5, cutoff=0.4) or known[:5]
+        raise LightwellError(
+            f"no metric {metric!r}; near are {', '.join(near)}; all {len(known)} are in the table metric"
+        )
     fixed = [f"{name} = '_T'" for name in BY[:3] if name != by]
     member = [f"{by} <> '_T'"] if by else []
     conditions = [

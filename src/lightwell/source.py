@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import importlib.util
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
@@ -269,11 +270,16 @@ class Source(_Strict):
             digest.update(layout.model_dump_json(by_alias=True).encode())
         return digest.hexdigest()[:12]
 
-    def next_expected(self, newest_year: int | None) -> date | None:
-        """The day by which the next document is usually out, given the newest year held; None if irregular."""
-        if self.cadence != "annual" or newest_year is None:
+    def next_expected(self, newest: date | None) -> date | None:
+        """The day by which the next document is usually out, given the last day of the newest period held.
+
+        None if nothing is held or the cadence is irregular.
+        """
+        months = {"annual": 12, "half-yearly": 6, "quarterly": 3, "monthly": 1, "irregular": 0}[self.cadence]
+        if newest is None or not months:
             return None
-        return date(newest_year + 1, 12, 31) + timedelta(days=self.published_after_days)
+        year, month = divmod(newest.year * 12 + newest.month - 1 + months, 12)
+        return date(year, month + 1, monthrange(year, month + 1)[1]) + timedelta(days=self.published_after_days)
 
 
 def load(source_id: str, settings: Settings | None = None) -> Source:

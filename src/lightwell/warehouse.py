@@ -497,8 +497,8 @@ def _held_back(prepared: Prepared) -> list[Quarantined]:
 
 
 def _source_row(source: Source, prepared: list[Prepared]) -> Row:
-    years = [o.period_end.year for p in prepared if p.source.id == source.id for o in _let_in(p)]
-    next_expected = source.next_expected(max(years, default=None))
+    ends = [o.period_end for p in prepared if p.source.id == source.id for o in _let_in(p)]
+    next_expected = source.next_expected(max(ends, default=None))
     return {
         "source_id": source.id,
         "title": source.title,
