@@ -93,7 +93,8 @@ def main(rounds: int) -> None:
                 "PYTHONPYCACHEPREFIX": str(cache), "NO_PROXY": "127.0.0.1",
             }  # fmt: skip
             warm_up = [run(command, **local), full_build(folder / "full", cache)]
-            if f"({len(held)} documents read anew)" not in warm_up[0].output or "published" not in warm_up[1].output:
+            brought = warm_up[0].output.count("new: http")
+            if brought != len(held) or "published" not in warm_up[1].output:
                 raise RuntimeError(f"this measures nothing: {warm_up[0].output}\n{warm_up[1].output}")
             results = interleave(
                 rounds,
