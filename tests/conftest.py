@@ -18,6 +18,13 @@ ROOT = Path(__file__).parents[1]
 ORIGINALS = ROOT.parent / "shared" / "reports"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that builds from the edition, or starts from such a build, takes seconds: it is slow by nature."""
+    for item in items:
+        if "_built_once" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def originals() -> Path:
     """The publishers' own files, where this machine has them."""

@@ -260,6 +260,7 @@ def copy_of(built: Settings, home: Path, sql: str) -> Settings:
     return Settings(home=home)
 
 
+@pytest.mark.slow
 def test_time_zone_and_locale_change_nothing(built: Settings, tmp_path: Path) -> None:
     zoned = "CREATE VIEW zoned AS SELECT CAST(TIMESTAMPTZ '2025-06-01 23:00:00+00' AS DATE) AS published_on"
     home, names = copy_of(built, tmp_path / "home", zoned), [*everything(built), "zoned"]
@@ -566,6 +567,7 @@ def is_whole(folder: Path) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rename", "whole"), [(1, True), (2, False), (3, False), (4, False), (5, True)])
 def test_killed_between_any_two_renames_it_leaves_no_half_package(
     built: Settings, tmp_path: Path, rename: int, whole: bool

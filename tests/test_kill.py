@@ -238,6 +238,7 @@ def test_killed_before_every_single_step_of_a_publication(few: Settings, templat
     assert_next_run_finishes(few, "all")
 
 
+@pytest.mark.slow
 def test_a_build_killed_half_way_is_swept_by_the_next(few: Settings, nursery: Nursery) -> None:
     publish(few, digest="all")
     child = nursery.start(few, "first")
