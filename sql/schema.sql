@@ -97,7 +97,8 @@ COMMENT ON TABLE metric IS 'One row a quantity that is counted. Different quanti
 COMMENT ON COLUMN metric.metric IS 'Code of the metric.';
 COMMENT ON COLUMN metric.title IS 'The metric in words.';
 COMMENT ON COLUMN metric.unit_measure IS 'Its unit: code in unit.';
-COMMENT ON COLUMN metric.measure IS 'flow (in the period), stock (at its end), cumulative or share.';
+COMMENT ON COLUMN metric.measure
+IS 'flow (in the period), stock (at its end), cumulative, share, or rank (ordinal: never averaged).';
 COMMENT ON COLUMN metric.additive IS 'Whether its parts may be added over what it is broken down by.';
 COMMENT ON COLUMN metric.definition IS 'What one of it is, and what is not counted.';
 
@@ -140,6 +141,7 @@ CREATE TABLE series_break (
     time_period VARCHAR NOT NULL,
     title VARCHAR NOT NULL,
     description VARCHAR NOT NULL,
+    bridge_metric VARCHAR,
     citation VARCHAR
 );
 COMMENT ON TABLE series_break
@@ -152,23 +154,44 @@ COMMENT ON COLUMN series_break.ref_area IS 'The area it concerns; null all.';
 COMMENT ON COLUMN series_break.time_period IS 'First period of the new definition.';
 COMMENT ON COLUMN series_break.title IS 'The break in a few words.';
 COMMENT ON COLUMN series_break.description IS 'What changed and how it moves the numbers.';
+COMMENT ON COLUMN series_break.bridge_metric
+IS 'Metric by which the publisher goes on counting as before the break; null where none bridges it.';
 COMMENT ON COLUMN series_break.citation IS 'Where this is said.';
 
 CREATE TABLE event (
     event_id VARCHAR PRIMARY KEY,
     event_date DATE NOT NULL,
     title VARCHAR NOT NULL,
+    source_id VARCHAR,
+    metric VARCHAR,
+    subject VARCHAR,
     ref_area VARCHAR,
     description VARCHAR,
     citation VARCHAR
 );
-COMMENT ON TABLE event IS 'One row something that happened and that can move the numbers.';
+COMMENT ON TABLE event IS 'One row something that happened and that can move the numbers. Null in a code means all.';
 COMMENT ON COLUMN event.event_id IS 'Name of the event.';
 COMMENT ON COLUMN event.event_date IS 'Day it happened or came into force.';
 COMMENT ON COLUMN event.title IS 'The event in a few words.';
+COMMENT ON COLUMN event.source_id IS 'The source whose numbers it can move; null all.';
+COMMENT ON COLUMN event.metric IS 'The metric it can move; null all.';
+COMMENT ON COLUMN event.subject IS 'The organisation it concerns; null all.';
 COMMENT ON COLUMN event.ref_area IS 'Where: code in area; null everywhere.';
 COMMENT ON COLUMN event.description IS 'What happened and how it can move the numbers.';
 COMMENT ON COLUMN event.citation IS 'Where this is said.';
+
+CREATE TABLE country_role (
+    ref_area VARCHAR NOT NULL,
+    role VARCHAR NOT NULL CHECK (role IN ('supply', 'demand')),
+    said_by VARCHAR NOT NULL,
+    citation VARCHAR NOT NULL
+);
+COMMENT ON TABLE country_role
+IS 'One row an area said to be on a side of the trade in livestreamed abuse, and by whom. It can be on both.';
+COMMENT ON COLUMN country_role.ref_area IS 'Code of the area.';
+COMMENT ON COLUMN country_role.role IS 'supply (where children are abused) or demand (where offenders pay).';
+COMMENT ON COLUMN country_role.said_by IS 'Who says so.';
+COMMENT ON COLUMN country_role.citation IS 'Where this is said.';
 
 CREATE TABLE correction (
     correction_id VARCHAR PRIMARY KEY,
@@ -226,7 +249,7 @@ CREATE TABLE freq (
     note VARCHAR
 );
 COMMENT ON TABLE freq IS 'One row a length of period (SDMX).';
-COMMENT ON COLUMN freq.freq IS 'Code: A year, S half-year, Q quarter, M month, D day.';
+COMMENT ON COLUMN freq.freq IS 'Code: A year, S half-year, Q quarter, M month, D day, _O a time range.';
 COMMENT ON COLUMN freq.title IS 'The length in words.';
 COMMENT ON COLUMN freq.note IS 'How its periods are written.';
 
@@ -347,8 +370,9 @@ COMMENT ON COLUMN observation_vintage.ref_area
 IS 'Area: code in area (ISO 3166-1 alpha-3); _T all areas, _U unknown, _Z not applicable.';
 COMMENT ON COLUMN observation_vintage.dimensions
 IS 'Further breakdowns by name, for example file_type; an empty map where there is none.';
-COMMENT ON COLUMN observation_vintage.freq IS 'Length of the period: code in freq (A, S, Q, M, D).';
-COMMENT ON COLUMN observation_vintage.time_period IS 'The period counted: 2023, 2023-S1, 2023-Q2 or 2023-07.';
+COMMENT ON COLUMN observation_vintage.freq IS 'Length of the period: code in freq (A, S, Q, M, D; _O a range).';
+COMMENT ON COLUMN observation_vintage.time_period
+IS 'The period counted: 2023, 2023-S1, 2023-Q2, 2023-07, or a range such as the fiscal year 2022-07-01/P1Y.';
 COMMENT ON COLUMN observation_vintage.period_start IS 'First day of the period.';
 COMMENT ON COLUMN observation_vintage.period_end IS 'Last day of the period.';
 COMMENT ON COLUMN observation_vintage.obs_value

@@ -78,7 +78,7 @@ def test_all_codes_of_an_observation_that_mean_no_single_thing_are_listed() -> N
     assert {"_T", "_U", "_Z"} <= LISTS.harm.keys()
     assert {"_T", "esp", "public", "ncmec"} <= LISTS.organisation.keys()
     assert set(LISTS.obs_status) == set("AEPBQO")
-    assert set(LISTS.freq) == set("ASQMD")
+    assert set(LISTS.freq) == {*"ASQMD", "_O"}
 
 
 # --- organisations --------------------------------------------------------------------------------------------------
@@ -360,12 +360,18 @@ BROKEN = {
     "label twice": ("harm_label", "ncmec_ojjdp,child sex tourism,csam,,,", "stands here twice"),
     "label harm": ("harm_label", "ncmec_ojjdp,Something new,nothing,,,", "harm 'nothing'"),
     "label sourceless": ("harm_label", ",Something new,csam,,,", "source_id or label"),
-    "break metric": ("series_break", "b,ncmec_by_esp,nothing,,,2021,t,d,c", "metric 'nothing'"),
-    "break subject": ("series_break", "b,ncmec_by_esp,,nobody,,2021,t,d,c", "subject 'nobody'"),
-    "break text": ("series_break", "b,ncmec_by_esp,,,,,t,d,c", "is empty"),
-    "event date": ("event", "e,soon,t,,d,c", "'soon'"),
-    "event area": ("event", "e,2020-01-01,t,ZZZ,d,c", "ref_area 'ZZZ'"),
-    "event text": ("event", "e,2020-01-01,,,d,c", "is empty"),
+    "break metric": ("series_break", "b,ncmec_by_esp,nothing,,,2021,t,d,,c", "metric 'nothing'"),
+    "break subject": ("series_break", "b,ncmec_by_esp,,nobody,,2021,t,d,,c", "subject 'nobody'"),
+    "break text": ("series_break", "b,ncmec_by_esp,,,,,t,d,,c", "is empty"),
+    "break bridge": ("series_break", "b,ncmec_by_esp,,,,2021,t,d,nothing,c", "bridge_metric 'nothing'"),
+    "event date": ("event", "e,soon,t,,,,,d,c", "'soon'"),
+    "event area": ("event", "e,2020-01-01,t,,,,ZZZ,d,c", "ref_area 'ZZZ'"),
+    "event text": ("event", "e,2020-01-01,,,,,,d,c", "is empty"),
+    "event metric": ("event", "e,2020-01-01,t,,nothing,,,d,c", "metric 'nothing'"),
+    "event subject": ("event", "e,2020-01-01,t,,,nobody,,d,c", "subject 'nobody'"),
+    "role area": ("country_role", "ZZZ,supply,s,c", "ref_area 'ZZZ'"),
+    "role name": ("country_role", "PHL,middle,s,c", "role 'middle'"),
+    "role citation": ("country_role", "PHL,supply,s,", "is empty"),
     "match": ("correction", "c,s,t,no json,f,p,q,r,u,2020-01-01", "is no JSON object"),
     "match list": ("correction", "c,s,t,[1],f,p,q,r,u,2020-01-01", "is no JSON object"),
     "match empty": ("correction", "c,s,t,{},f,p,q,r,u,2020-01-01", "at least one label"),

@@ -308,6 +308,87 @@ def test_periods(text: str, expected: tuple[str, str, date, date]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "code", "freq", "start", "end"),
+    [
+        ("2022-07-01/P1Y", "2022-07-01/P1Y", "_O", date(2022, 7, 1), date(2023, 6, 30)),  # a fiscal year
+        ("2020-07-01/P30M", "2020-07-01/P30M", "_O", date(2020, 7, 1), date(2022, 12, 31)),
+        ("2010-01-01/P96M", "2010-01-01/P8Y", "_O", date(2010, 1, 1), date(2017, 12, 31)),
+        ("2024-06-15/P6M", "2024-06-15/P6M", "_O", date(2024, 6, 15), date(2024, 12, 14)),
+        ("2024-02-28/P2D", "2024-02-28/P2D", "_O", date(2024, 2, 28), date(2024, 2, 29)),
+        ("2022-01-01/P1Y", "2022", "A", date(2022, 1, 1), date(2022, 12, 31)),  # a calendar period is written as one
+        ("2022-04-01/P3M", "2022-Q2", "Q", date(2022, 4, 1), date(2022, 6, 30)),
+        ("2022-07-01/P6M", "2022-S2", "S", date(2022, 7, 1), date(2022, 12, 31)),
+        ("2022-05-01/P1M", "2022-05", "M", date(2022, 5, 1), date(2022, 5, 31)),
+    ],
+)
+def test_a_time_range_is_its_first_day_and_length(text: str, code: str, freq: str, start: date, end: date) -> None:
+    assert parse_period(text) == (code, freq, start, end)
+
+
+@pytest.mark.parametrize(
+    "text", ["2022-13-01/P1Y", "2022-02-30/P1Y", "1980-01-01/P1Y", "2099-01-01/P9Y", "2022-07-01/P0Y"]
+)
+def test_a_time_range_of_days_there_are_not_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        parse_period(text)
+
+
+TIERS = {"table": "prose", "metric": "cybertip_reports", "time_period": "2022"}
+
+
+def one_figure(text: str, rule: dict[str, Any], **labels: str) -> Harmonised:
+    figure = Figure("prose", labels, text, Locator(page=1))
+    return to_observations([figure], make_document(), make_source([TIERS | rule]), "v")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "status"), [("Tier 1", 1, "A"), ("tier 2WL", 2.5, "A"), ("Special Case", None, "O")]
+)
+def test_an_ordinal_word_is_its_place_on_the_scale(text: str, value: float | None, status: str) -> None:
+    [seen] = one_figure(text, {"ranks": {"Tier 1": 1, "Tier 2WL": 2.5, "Special Case": None}}).observations
+    assert (seen.obs_value, seen.obs_status, seen.obs_text) == (value, status, text)
+
+
+def test_a_word_that_is_not_on_the_ordinal_scale_is_quarantined() -> None:
+    harmonised = one_figure("Tier 4", {"ranks": {"Tier 1": 1}})
+    assert not harmonised.observations and "0 places" in harmonised.quarantined[0].reason
+
+
+def test_a_percentage_below_a_header_that_says_percent_needs_no_sign() -> None:
+    share = {"metric": "cybertip_reports_share"}
+    [seen] = one_figure("62.8838596491228", share | {"percent_sign": "header"}).observations
+    assert seen.obs_value == 62.8838596491228
+    assert "no percent sign" in one_figure("62.9", share).quarantined[0].reason
+    assert "has a percent sign" in one_figure("62.9%", share | {"percent_sign": "header"}).quarantined[0].reason
+
+
+BOUNDS = {"low": "from", "high": "to"}
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "expected"),
+    [
+        ("400", "300", "500", (400, 300, 500, "A")),
+        ("", "300", "500", (None, 300, 500, "Q")),  # only the bounds are printed
+        ("400", "", "", (400, None, None, "A")),
+        ("400", "400", "400", (400, 400, 400, "A")),
+    ],
+)
+def test_bounds_in_columns_of_their_own_go_with_the_value(
+    text: str, low: str, high: str, expected: tuple[Any, ...]
+) -> None:
+    [seen] = one_figure(text, BOUNDS, **{"from": low, "to": high}).observations
+    assert (seen.obs_value, seen.value_low, seen.value_high, seen.obs_status) == expected
+    assert seen.label_text == ""  # bounds say no more of what is counted
+
+
+@pytest.mark.parametrize(("text", "low", "high"), [("600", "300", "500"), ("400", "500", "300"), ("400", "300", "")])
+def test_a_value_outside_its_bounds_is_quarantined(text: str, low: str, high: str) -> None:
+    [refused] = one_figure(text, BOUNDS, **{"from": low, "to": high}).quarantined
+    assert "is not between its bounds" in refused.reason
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("FY 2022", "fiscal"),

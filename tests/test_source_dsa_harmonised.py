@@ -700,7 +700,7 @@ def test_a_document_unlike_the_template_is_refused_with_the_reason(tmp_path: Pat
         ({"STATEMENT_CATEGORY_NEW": [1], "TOTAL": [2]}, "harm: 'STATEMENT_CATEGORY_NEW' is not in harm_label.csv"),
         ({"TOTAL": ["many"]}, "number: 'many'"),
         ({"TOTAL": ["1.234"]}, "a point may part thousands"),
-        ({"TOTAL": ["100%"]}, "has percent sign"),
+        ({"TOTAL": ["100%"]}, "has a percent sign"),
     ],
 )
 def test_a_row_unlike_the_template_is_set_aside_with_the_reason(tmp_path: Path, rows: Values, reason: str) -> None:

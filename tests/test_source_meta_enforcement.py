@@ -106,7 +106,7 @@ def test_other_words_for_the_same_cell_are_the_same_series(path: Path) -> None:
         (("Facebook", "Spam", "Content Actioned", "2023Q5", "5"), "'2023Q5' is no period"),
         (("Facebook", "Spam", "Content Actioned", "2023Q3", "5.2"), "is not whole"),
         (("Facebook", "Spam", "Content Actioned", "2023Q3", "12,34"), "grouping may be malformed"),
-        (("Facebook", "Spam", "Content Actioned", "2023Q3", "97%"), "has percent sign but its unit is pieces"),
+        (("Facebook", "Spam", "Content Actioned", "2023Q3", "97%"), "has a percent sign but its unit is pieces"),
         (("Facebook", "Spam", "Proactive rate", "2023Q3", "0.97"), "has no percent sign but its unit is percent"),
         (("Facebook", "Fake Accounts", "Prevalence", "2023Q3", "5%-4%"), "is no range"),
     ],

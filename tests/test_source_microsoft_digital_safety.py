@@ -190,7 +190,7 @@ def test_a_year_and_a_half_are_different_series(tmp_path: Path) -> None:
         ({"C4": "Content Seen"}, "metric: 'Content Seen'"),
         ({"G3": "CSEAI - Cinema"}, "subject: 'Cinema'"),
         ({"C10": "Spam"}, "harm: 'Spam' is not in harm_label.csv"),
-        ({"D5": "99.8%"}, "number: '99.8%' has percent sign but its unit is ratio"),
+        ({"D5": "99.8%"}, "number: '99.8%' has a percent sign but its unit is ratio"),
         ({"C5": 0.9}, "number: '0.9' is not whole"),
     ],
 )

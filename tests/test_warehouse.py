@@ -600,6 +600,8 @@ SPOILERS = {
         f"UPDATE observation_vintage SET freq = 'Q' WHERE observation_id = {_FIRST}",
         f"UPDATE observation_vintage SET freq = 'S', time_period = '2022-S2' WHERE observation_id = {_FIRST}",
         f"UPDATE observation_vintage SET freq = 'D', time_period = '2022-01-01' WHERE observation_id = {_FIRST}",
+        f"UPDATE observation_vintage SET freq = '_O', time_period = '2022-01-01/P2Y' WHERE observation_id = {_FIRST}",
+        f"UPDATE observation_vintage SET freq = '_O', time_period = '2022-01-01/1Y' WHERE observation_id = {_FIRST}",
     ],
     "period_out_of_range": [
         f"UPDATE observation_vintage SET period_start = '1989-01-01' WHERE observation_id = {_FIRST}",

@@ -15,7 +15,11 @@ WITH expected AS (
             WHEN freq = 'M' AND regexp_full_match(time_period, '[0-9]{4}-(0[1-9]|1[0-2])')
                 THEN make_date(year(period_start), cast(right(time_period, 2) AS INTEGER), 1)
             WHEN freq = 'D' THEN try_cast(time_period AS DATE)
+            WHEN freq = '_O' AND regexp_full_match(time_period, '[0-9]{4}-[0-9]{2}-[0-9]{2}/P[0-9]+[YMD]')
+                THEN try_cast(left(time_period, 10) AS DATE)
         END AS first_day,
+        try_cast(regexp_extract(time_period, '/P([0-9]+)[YMD]$', 1) AS INTEGER) AS length,
+        right(time_period, 1) AS length_unit,
         CASE freq WHEN 'A' THEN 12 WHEN 'S' THEN 6 WHEN 'Q' THEN 3 WHEN 'M' THEN 1 ELSE 0 END AS months
     FROM observation_vintage
 )
@@ -31,6 +35,11 @@ WHERE
     first_day IS NULL
     OR left(time_period, 4) <> strftime(period_start, '%Y')
     OR period_start <> first_day
-    OR (months = 0 AND period_end <> period_start)
+    OR (freq = 'D' AND period_end <> period_start)
+    OR (freq = '_O' AND period_end <> CASE length_unit
+        WHEN 'Y' THEN first_day + to_years(length)
+        WHEN 'M' THEN first_day + to_months(length)
+        ELSE first_day + to_days(length)
+    END - INTERVAL 1 DAY)
     OR (months > 0 AND period_end <> first_day + to_months(months) - INTERVAL 1 DAY)
 ORDER BY observation_id;

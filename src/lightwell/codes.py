@@ -20,7 +20,7 @@ from lightwell.errors import DeclarationError
 from lightwell.settings import resource
 
 TOTAL, UNKNOWN, NOT_APPLICABLE = "_T", "_U", "_Z"
-MEASURES = ("flow", "stock", "cumulative", "share")
+MEASURES = ("flow", "stock", "cumulative", "share", "rank")
 ORGANISATION_KINDS = (
     "aggregate",
     "brand",
@@ -106,7 +106,7 @@ class Metric:
     metric: str
     title: str
     unit_measure: str
-    measure: str  # flow | stock | cumulative | share
+    measure: str  # flow | stock | cumulative | share | rank (ordinal: never averaged)
     additive: str  # yes | no: over the areas, organisations or recipients it is broken down by
     definition: str
 
@@ -145,7 +145,10 @@ class HarmLabel:
 
 @dataclass(frozen=True, slots=True)
 class SeriesBreak:
-    """A change of definition: values before and after are not comparable. An empty field means all."""
+    """A change of definition: values before and after are not comparable. An empty field means all.
+
+    `bridge_metric`: the metric by which the publisher goes on counting as before the break, where it does.
+    """
 
     break_id: str
     source_id: str
@@ -155,6 +158,7 @@ class SeriesBreak:
     time_period: str  # the first period of the new definition
     title: str
     description: str
+    bridge_metric: str
     citation: str
 
 
@@ -170,12 +174,25 @@ class ComparisonSide:
 
 
 @dataclass(frozen=True, slots=True)
+class CountryRole:
+    """On which side of a trade an area is said to be, and who says so. An area can have both roles."""
+
+    ref_area: str
+    role: str  # supply | demand
+    said_by: str
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened and that can move the numbers."""
+    """Something that happened and that can move the numbers. An empty code means all."""
 
     event_id: str
     event_date: str
     title: str
+    source_id: str
+    metric: str
+    subject: str
     ref_area: str
     description: str
     citation: str
@@ -245,6 +262,7 @@ class Codelists:
     harm_label: list[HarmLabel]
     series_break: Mapping[str, SeriesBreak]
     comparison_side: list[ComparisonSide]
+    country_role: list[CountryRole]
     event: Mapping[str, Event]
     correction: Mapping[str, Correction]
     obs_status: Mapping[str, Status]
@@ -275,7 +293,9 @@ def load(folder: Path) -> Codelists:
     breaks = _entries(folder, "series_break", SeriesBreak)
     _check_breaks(breaks, metric, organisation)
     events = _entries(folder, "event", Event)
-    _check_events(events)
+    _check_events(events, metric, organisation)
+    roles = _entries(folder, "country_role", CountryRole)
+    _check_roles(roles)
     corrections = _entries(folder, "correction", Correction)
     _check_corrections(corrections)
     parents = _entries(folder, "organisation_parent", OrganisationParent)
@@ -297,6 +317,7 @@ def load(folder: Path) -> Codelists:
         harm_label=[entry.value for entry in labels],
         series_break=_keyed(breaks),
         comparison_side=[entry.value for entry in sides],
+        country_role=[entry.value for entry in roles],
         event=_keyed(events),
         correction=_keyed(corrections),
         obs_status=_keyed(_entries(folder, "obs_status", Status)),
@@ -336,6 +357,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         ("harm_label", HarmLabel),
         ("series_break", SeriesBreak),
         ("comparison_side", ComparisonSide),
+        ("country_role", CountryRole),
         ("event", Event),
         ("correction", Correction),
         ("obs_status", Status),
@@ -603,7 +625,7 @@ def _keyed(entries: Iterable[_Entry[_T]]) -> dict[str, _T]:
         code: str = getattr(entry.value, column)
         if code in found:
             raise entry.fault(f"{column} {code!r} stands here for the second time")
-        if not (_CODE if column not in ("obs_status", "freq") else re.compile("[A-Z]")).fullmatch(code):
+        if not (_CODE if column not in ("obs_status", "freq") else re.compile("[A-Z]|_O")).fullmatch(code):
             raise entry.fault(
                 f"{column} {code!r} is no code: small letters, digits and single _ (statuses: one capital)"
             )
@@ -686,19 +708,38 @@ def _check_breaks(
 ) -> None:
     for entry in entries:
         found = entry.value
-        for column, codes in (("metric", metric), ("subject", organisation), ("ref_area", areas())):
+        for column, codes in (("bridge_metric", metric), *_scope(metric, organisation)):
             if code := getattr(found, column):
                 entry.require(column, code, codes)
         if not (found.source_id and found.time_period and found.title and found.description and found.citation):
             raise entry.fault("source_id, time_period, title, description or citation is empty")
 
 
-def _check_events(entries: Iterable[_Entry[Event]]) -> None:
+def _scope(
+    metric: Mapping[str, Metric], organisation: Mapping[str, Organisation]
+) -> tuple[tuple[str, Container[str]], ...]:
+    """The columns that say which series a break or an event concerns, with their codelists."""
+    return ("metric", metric), ("subject", organisation), ("ref_area", areas())
+
+
+def _check_events(
+    entries: Iterable[_Entry[Event]], metric: Mapping[str, Metric], organisation: Mapping[str, Organisation]
+) -> None:
     for entry in entries:
         if not (entry.value.event_date and entry.value.title and entry.value.citation):
             raise entry.fault("event_date, title or citation is empty")
-        if entry.value.ref_area:
-            entry.require("ref_area", entry.value.ref_area, areas())
+        for column, codes in _scope(metric, organisation):
+            if code := getattr(entry.value, column):
+                entry.require(column, code, codes)
+
+
+def _check_roles(entries: Iterable[_Entry[CountryRole]]) -> None:
+    for entry in entries:
+        entry.require("ref_area", entry.value.ref_area, areas())
+        if entry.value.role not in ("supply", "demand"):
+            raise entry.fault(f"role {entry.value.role!r} is neither supply nor demand")
+        if not (entry.value.said_by and entry.value.citation):
+            raise entry.fault("said_by or citation is empty")
 
 
 def _check_corrections(entries: Iterable[_Entry[Correction]]) -> None:

@@ -5,8 +5,8 @@ import hashlib
 import json
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -91,7 +91,7 @@ class ParsedNumber:
 
 
 class Period(NamedTuple):
-    """A calendar period: its code, its length (A, S, Q, M, D), its first and its last day."""
+    """A period: its code, its length (A, S, Q, M, D; _O for a time range), its first and its last day."""
 
     time_period: str
     freq: str
@@ -130,7 +130,7 @@ _SCALES = {"thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "b": 9}
 _NEGATIVE = re.compile(r"[-–—−]\s?[.\d].*|\(\s?[.\d].*\)")
 
 
-def parse_number(text: str, unit: str = "count") -> ParsedNumber:
+def parse_number(text: str, unit: str = "count", *, unsigned: bool = False) -> ParsedNumber:
     """Read a number as printed: `21,165,208`, `0`, `-`, `<50`, `>1,000`, `69.1 million`; `4.1%` in the unit percent.
 
     A count that a program wrote as `920793.0` is whole: one digit after the point parts no thousands.
@@ -138,6 +138,7 @@ def parse_number(text: str, unit: str = "count") -> ParsedNumber:
 
     Nothing is guessed: a negative number, grouping that is not by three, a plain space inside, a part of a whole count,
     a percent sign without the unit percent (or the reverse) or a value that no float holds exactly raises ValueError.
+    `unsigned`: the header says percent, and the numbers below it have no sign.
     """
     if squeeze(text).casefold() in _MISSING:
         return ParsedNumber(None, None, None, None, "O")
@@ -153,9 +154,10 @@ def parse_number(text: str, unit: str = "count") -> ParsedNumber:
         raise ValueError(f"{text!r} is not a number as this publisher prints them; its grouping may be malformed")
     if unit in _DECIMALS and ("," in match["whole"] or match["scale"]):
         raise ValueError(f"{text!r} has a comma or a letter, and which number of {unit} that makes is not sure")
-    if (match["percent"] is not None) != (unit == "percent"):
-        sign = "has" if match["percent"] else "has no"
-        raise ValueError(f"{text!r} {sign} percent sign but its unit is {unit}")
+    if (match["percent"] is not None) != (unit == "percent" and not unsigned):
+        sign = "a" if match["percent"] else "no"
+        said = f"its unit is {unit}" + (", which the header says" if unsigned else "")
+        raise ValueError(f"{text!r} has {sign} percent sign but {said}")
     number = _scaled(match, text)
     if unit not in _FRACTIONS and (
         number != number.to_integral_value() or (match["fraction"] not in (None, "0") and not match["scale"])
@@ -199,9 +201,13 @@ def _below(number: Decimal, comparator: str, unit: str, text: str, note: str | N
     return ParsedNumber(None, 0.0, _exact(high, text), comparator, "Q", note)
 
 
+_PRINTED_DIGITS = 15  # more are what a program writes of a number that it holds as a double itself
+
+
 def _exact(number: Decimal, text: str) -> float:
     value = float(number)
-    if abs(number) > 2**53 or Decimal(repr(value)) != number:
+    digits = len(number.normalize().as_tuple().digits)
+    if abs(number) > 2**53 or (Decimal(repr(value)) != number and digits <= _PRINTED_DIGITS):
         raise ValueError(f"{text!r} cannot be kept exactly as a number")
     return value
 
@@ -230,7 +236,9 @@ _PERIODS = (
 )
 _DAY = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _INTERVAL = re.compile(rf"({_DAY})\s?(?:/|-|–|to)\s?({_DAY})")
+_TIME_RANGE = re.compile(r"(?P<start>[0-9]{4}-[0-9]{2}-[0-9]{2})/P(?P<number>[1-9][0-9]{0,3})(?P<unit>[YMD])")
 _MONTHS_IN = {"A": 12, "S": 6, "Q": 3, "M": 1}
+_CALENDAR = {months: freq for freq, months in _MONTHS_IN.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -238,7 +246,8 @@ def parse_period(text: str) -> Period:
     """Read a calendar period: `2022`, `CY 2022`, `2023-S1`, `H1 2023`, `2023-Q2`, `Q2 2023`, `July 2023`, `2024-01-31`.
 
     A range of months, `Jul-Sep 2020` or `January to June 2021`, has to be a calendar quarter, half or year.
-    A fiscal year is no calendar year and is refused. Anything else raises ValueError.
+    A fiscal year, or the years of a study, is an SDMX time range: first day and length, `2022-07-01/P1Y` (freq _O).
+    One that names no first day (`FY 2023`) is refused, as is anything else: ValueError.
     """
     printed = squeeze(text)
     if re.match(r"FY\b|FY ?[0-9]|fiscal\b", printed, re.IGNORECASE):
@@ -251,6 +260,8 @@ def parse_period(text: str) -> Period:
         return _period(freq, _year(match["year"], text), number, 1, text)
     if interval := _INTERVAL.fullmatch(printed):
         return _spanned(interval[1], interval[2], text)
+    if span := _TIME_RANGE.fullmatch(printed):
+        return _time_range(span["start"], int(span["number"]), span["unit"], text)
     for freq, pattern in _PERIODS:
         if match := pattern.fullmatch(printed):
             found = match.groupdict()
@@ -278,6 +289,25 @@ def _spanned(first: str, last: str, text: str) -> Period:
             if (found.start, found.end) == (start, end):
                 return found
     raise ValueError(f"{text!r} is no whole calendar year, half-year, quarter or month, so it fits no period's code")
+
+
+def _time_range(first: str, number: int, unit: str, text: str) -> Period:
+    """The time range of so many years, months or days; a calendar period where it is one, and in its largest unit."""
+    try:
+        start = date.fromisoformat(first)
+        if unit == "D":
+            end = start + timedelta(days=number - 1)
+            return Period(f"{first}/P{number}D", "_O", start, end)
+        months = number * (12 if unit == "Y" else 1)
+        year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+        end = date(year, month + 1, start.day) - timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} names no day that there is") from None
+    _year(f"{start.year}", text), _year(f"{end.year}", text)
+    if (calendar_freq := _CALENDAR.get(months)) and start.day == 1 and (start.month - 1) % months == 0:
+        return _period(calendar_freq, start.year, (start.month - 1) // months + 1, 1, text)
+    length = f"{months // 12}Y" if months % 12 == 0 else f"{months}M"
+    return Period(f"{first}/P{length}", "_O", start, end)
 
 
 def _period(freq: str, year: int, part: int | str, day: int, text: str) -> Period:
@@ -425,7 +455,7 @@ def _observe(figure: Figure, work: _Work) -> Observation:
     period = _period_of(texts, totals, rule, work)
     fields = {name: _code(name, getattr(rule, name), texts, totals, period.end, work) for name in _FIELDS}
     metric = _metric(fields["metric"].code, work)
-    number = _number(figure, rule, metric.unit_measure)
+    number = _bounded(_number(figure, rule, metric.unit_measure), figure, rule, metric.unit_measure)
     dimensions = _dimensions(texts, totals, fields, period, rule, work)
     reporter = _reporter(rule, texts, totals, period, work)
     key = (
@@ -658,14 +688,39 @@ def _check_closed(fields: Mapping[str, _Coded], work: _Work) -> None:
 
 
 def _number(figure: Figure, rule: Observe, unit: str) -> ParsedNumber:
-    try:
-        number = parse_number(figure.text, unit)
-    except ValueError as error:
-        raise _RowError(f"number: {error}") from None
+    number = _ranked(figure.text, rule.ranks) if rule.ranks else _read(figure.text, rule, unit)
     agreeing = ("=", "~", number.comparator) if number.status == "Q" else ("=", number.comparator)
     if number.comparator is not None and rule.comparator not in agreeing:
         raise _RowError(f"number: {figure.text!r} says {number.comparator}, the declaration says {rule.comparator}")
     return number
+
+
+def _read(text: str, rule: Observe, unit: str) -> ParsedNumber:
+    try:
+        return parse_number(text, unit, unsigned=rule.percent_sign == "header")
+    except ValueError as error:
+        raise _RowError(f"number: {error}") from None
+
+
+def _ranked(text: str, ranks: Mapping[str, float | None]) -> ParsedNumber:
+    """The place that a printed word has on an ordinal scale; status O for a word that is off the scale."""
+    found = {rank for pattern, rank in ranks.items() if _full(pattern, squeeze(text))}
+    if len(found) != 1:
+        raise _RowError(f"number: {text!r} is {len(found)} places of the declaration's `ranks`, must be one")
+    rank = found.pop()
+    return ParsedNumber(rank, None, None, None, "O" if rank is None else "A")
+
+
+def _bounded(number: ParsedNumber, figure: Figure, rule: Observe, unit: str) -> ParsedNumber:
+    """The number with the bounds that the row prints in columns of their own, such as a confidence interval."""
+    if rule.low is None or rule.high is None:
+        return number
+    low, high = (_read(figure.labels.get(label, ""), rule, unit).value for label in (rule.low, rule.high))
+    if low is None and high is None:
+        return number
+    if low is None or high is None or low > high or not low <= (low if number.value is None else number.value) <= high:
+        raise _RowError(f"number: {figure.text!r} is not between its bounds, {low} and {high}")
+    return replace(number, low=low, high=high, status="Q" if number.value is None else number.status)
 
 
 def _series_id(key: tuple[object, ...], unit: str, work: _Work) -> str:
@@ -694,7 +749,7 @@ def _label_text(figure: Figure, work: _Work) -> str:
 
 
 def _said_aside(rule: Observe) -> list[object]:
-    return [rule.note, rule.doubt, rule.cited.label if rule.cited else None]
+    return [rule.note, rule.doubt, rule.low, rule.high, rule.cited.label if rule.cited else None]
 
 
 def _set_aside(figure: Figure, work: _Work, reason: str) -> Quarantined:

@@ -188,11 +188,21 @@ class Observe(_Strict):
     totals: dict[str, Pattern] = {}  # label -> pattern of the printed text that makes the figure a total
     note: str | None = None  # the label that holds a footnote of the figure; it becomes the observation's note
     doubt: str | None = None  # the label in which the reader says why a figure is not to be believed: quarantined
-    freq: Literal["A", "S", "Q", "M", "D", "*"] = "A"  # *: as each period says
+    freq: Literal["A", "S", "Q", "M", "D", "_O", "*"] = "A"  # _O: a time range; *: as each period says
     comparator: Value = "="  # one of = > < ~ >= <=, where the printed number does not say
     reporter: Value | None = None  # default: the source's
     obs_status: Literal["A", "E", "P", "B"] = "A"
+    percent_sign: Literal["printed", "header"] = "printed"  # header: it says percent, and the numbers have no sign
+    ranks: dict[Pattern, float | None] = {}  # of an ordinal scale: printed word -> place; null: off the scale
+    low: str | None = None  # the labels that hold the bounds of the value, such as those of a confidence interval
+    high: str | None = None
     cited: FromLabel | None = None  # the label that holds the address of the page a transcribed figure was printed on
+
+    @model_validator(mode="after")
+    def _paired(self) -> "Observe":
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low: goes with high, and high with low")
+        return self
 
 
 class Reconcile(_Strict):
