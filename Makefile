@@ -4,11 +4,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: warehouse test test-fast check format lock bench clean help
+.PHONY: warehouse test test-fast check format lock bench clean help airflow airflow-stop test-orchestration pictures
 help:
 	@echo "make warehouse   set up, fetch what is due, build, check and publish the warehouse"
 	@echo "make test        set up and run the whole test suite (no network needed)"
 	@echo "make test-fast   the part of it that takes under a minute"
+	@echo "make airflow     start a complete local Airflow, reachable from this machine only; make airflow-stop ends it"
+	@echo "make test-orchestration  real schedulers, workers and kills (half an hour; PostgreSQL and Redis for a part)"
 	@echo "make check       format, lint, types, SQL"
 	@echo "make bench       time reading, refresh and build, and the memory of a build (three minutes)"
 	@echo "make lock        resolve the dependencies again and write requirements.lock"
@@ -32,9 +34,23 @@ test: $(READY)
 test-fast: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
+# Real schedulers and workers on this machine. `apt-get install postgresql redis-server` for the part with Celery.
+test-orchestration: $(READY)
+	LIGHTWELL_TEST_ORCHESTRATION=1 $(BIN)/python -m pytest tests/orchestration
+
+airflow: $(READY)
+	@$(BIN)/python deploy/local/run.py start
+
+airflow-stop: $(READY)
+	@$(BIN)/python deploy/local/run.py stop
+
+# docs/dags.svg, drawn from the DAGs as Airflow reads them.
+pictures: $(READY)
+	@$(BIN)/python deploy/local/draw.py docs/dags.svg
+
 check: $(READY)
-	$(BIN)/ruff format --check src tests dags benchmarks
-	$(BIN)/ruff check src tests dags benchmarks
+	$(BIN)/ruff format --check src tests dags deploy benchmarks
+	$(BIN)/ruff check src tests dags deploy benchmarks
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
@@ -45,8 +61,8 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/build_growth.py
 
 format: $(READY)
-	$(BIN)/ruff format src tests dags benchmarks
-	$(BIN)/ruff check --fix src tests dags benchmarks
+	$(BIN)/ruff format src tests dags deploy benchmarks
+	$(BIN)/ruff check --fix src tests dags deploy benchmarks
 
 lock: $(READY)
 	@PATH="$$PATH:$(BIN)" uv lock --quiet --upgrade

@@ -1,40 +1,24 @@
-"""One DAG per declared source: ask its publisher for what is due, and say so when something new has come.
+"""One DAG a declared source: find what is due, fetch it, read and check what is new, and say so.
 
 The DAGs are made from the declarations, each by itself: where one has a mistake, its own DAG fails with the
 declaration's message, and the others run. Only the declarations are read here; what is heavy is imported in the task.
 """
 
-import hashlib
 import logging
-import re
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, task
+from airflow.sdk import DAG, TriggerRule, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from lightwell import source
-from lightwell.errors import ArchiveError, FetchError, LightwellError
+from lightwell.errors import LayoutError, LightwellError, NotPublishedError
+from lightwell.orchestration import crontab, is_asked, name_of
 from lightwell.settings import Settings
 from lightwell.source import Source
-
-if TYPE_CHECKING:
-    from lightwell.refresh import Fetched
+from lightwell_airflow import asset_of, at, deadline, failures, patience, pool, report
 
 _log = logging.getLogger(__name__)
-
-# Discs and networks recover. A declaration with a mistake, or a publisher that says no, gives the same answer again.
-RETRY = ExceptionRetryPolicy([RetryRule([ArchiveError, OSError], RetryAction.RETRY)], RetryAction.FAIL)
-DAYS = {"annual": "{day}", "half-yearly": "{day}", "quarterly": "{day}", "monthly": "*", "irregular": "{day}"}
-
-
-def crontab(source_id: str, cadence: str) -> str:
-    """When a source is asked, in UTC: once a week, or once a day where it appears monthly. The minute, hour and day
-    follow from the id, so that the sources are spread and none moves when another is added."""
-    number = int.from_bytes(hashlib.sha256(source_id.encode()).digest()[:8])
-    number, minute = divmod(number, 60)
-    number, hour = divmod(number, 24)
-    return f"{minute} {hour} * * {DAYS[cadence].format(day=number % 7)}"
+AT_ONCE = 2  # fetches of one source: while one waits for its turn at the host, the next process starts
 
 
 def describe(one: Source) -> str:
@@ -46,64 +30,102 @@ def describe(one: Source) -> str:
     )
 
 
-def declare(source_id: str, settings: Settings) -> dict[str, Any]:
-    """The parts of the DAG that come from the declaration; for one that cannot be read, its message instead."""
+def declare(source_id: str, settings: Settings) -> tuple[dict[str, Any], bool]:
+    """The parts of the DAG that come from the declaration, and whether there is anything to fetch; for a declaration
+    that cannot be read, its message instead."""
     try:
         one = source.load(source_id, settings)
-    except (LightwellError, OSError, UnicodeError) as error:
-        return {
-            "schedule": CronTriggerTimetable(crontab(source_id, "irregular"), timezone="UTC"),
+        cron = one.schedule or crontab(source_id, one.cadence)
+        schedule = at(cron)
+    except (LightwellError, OSError, ValueError) as error:
+        parts = {
+            "schedule": at(crontab(source_id, "irregular")),
             "tags": ["invalid declaration"],
             "doc_md": f"### The declaration of {source_id} cannot be read\n\n{error}",
         }
-    return {
-        "schedule": CronTriggerTimetable(crontab(source_id, one.cadence), timezone="UTC"),
+        return parts, True
+    parts = {
+        "schedule": schedule,
         "tags": [one.publisher, one.cadence],
         "doc_md": describe(one),
+        "default_args": {"owner": one.owner},
+        "deadline": deadline(one.done_within_hours, one.owner),
     }
-
-
-def new_documents(source_id: str, fetched: "Fetched") -> list[str]:
-    """The sha256 of each document that is new. Skips the task where the publisher has nothing new.
-
-    Raises ConnectionError where a host could not be reached, and FetchError where it was, if nothing at all was had:
-    not even a document that is held already.
-    """
-    failed = [a for a in fetched.attempts if a.outcome == "failed"]
-    for attempt in failed:
-        _log.warning("%s: %s", attempt.url, attempt.reason)
-    if failed and len(failed) == len(fetched.attempts):
-        reason = f"{source_id}: none of {len(failed)} attempts brought anything; the first: {failed[0].reason}"
-        raise ConnectionError(reason) if fetched.unreachable else FetchError(reason)
-    new = [a.document_id for a in fetched.attempts if a.outcome == "stored" and a.document_id is not None]
-    if not new:
-        held = len(fetched.attempts) - len(failed)
-        raise AirflowSkipException(f"{source_id}: nothing new; {held} documents unchanged, {len(failed)} not to be had")
-    return list(dict.fromkeys(new))
+    return parts, is_asked(one)
 
 
 def refresh(source_id: str, settings: Settings) -> None:
-    """Declare the DAG of one source; Airflow registers it."""
-    name = re.sub(r"\W", "_", source_id, flags=re.ASCII)
-    asset = Asset(f"lightwell/{name}")
+    """Declare the DAG of one source; Airflow registers it. It has no start date: unpaused, it waits for its time."""
+    asset = asset_of(source_id)
+    parts, asked = declare(source_id, settings)
     with DAG(
-        dag_id=f"refresh_{name}",
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        dag_id=f"refresh_{name_of(source_id)}",
         catchup=False,
         is_paused_upon_creation=True,
         max_active_runs=1,
-        **declare(source_id, settings),
+        **parts,
     ):
 
-        @task(outlets=[asset], retries=3, retry_delay=timedelta(minutes=20), retry_policy=RETRY)
-        def fetch(*, outlet_events: Any = None) -> None:
-            from lightwell import refresh
+        @task(**patience())
+        def discover(*, ti: Any = None) -> list[list[str]]:
+            from lightwell import orchestration
 
-            fetched = refresh.fetch(Settings.from_environment(), [source_id])
-            new = new_documents(source_id, fetched)
-            outlet_events[asset].extra = {"documents": new, "stored": len(new)}
+            patient = ti.try_number <= ti.max_tries
+            return orchestration.discover(source_id, Settings.from_environment(), patient=patient)
 
-        fetch()
+        @task(max_active_tis_per_dag=AT_ONCE, **pool("FETCH"), **patience())
+        def fetch(addresses: list[str]) -> str:
+            from lightwell import orchestration
+
+            try:
+                return orchestration.fetch(source_id, addresses, Settings.from_environment())
+            except NotPublishedError as error:
+                raise AirflowSkipException(str(error)) from None
+
+        @task(trigger_rule=TriggerRule.ALL_DONE, **patience())
+        def compare() -> list[str]:
+            from lightwell import orchestration
+
+            new = orchestration.new_documents(source_id, Settings.from_environment())
+            if not new:
+                raise AirflowSkipException(f"{source_id}: nothing new")
+            return new
+
+        @task(**patience())
+        def read_and_check(document_id: str, *, ti: Any = None) -> str:
+            from lightwell import orchestration
+
+            checked = orchestration.read_and_check(source_id, document_id, Settings.from_environment())
+            ti.xcom_push(key="checked", value=orchestration.as_result(checked))
+            if checked.refused is not None:
+                raise LayoutError(f"{source_id}: document {document_id} is refused: {checked.refused}")
+            return document_id
+
+        @task(outlets=[asset], trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, **patience())
+        def announce(new: list[str], *, ti: Any = None, outlet_events: Any = None) -> None:
+            from lightwell import orchestration
+
+            outlet_events[asset].extra = orchestration.news(results(ti), new)
+
+        @task(trigger_rule=TriggerRule.ALL_DONE, **patience())
+        def summarise(*, ti: Any = None, dag_run: Any = None) -> None:
+            from lightwell import orchestration
+
+            new, settings = ti.xcom_pull(task_ids="compare") or [], Settings.from_environment()
+            since, failed = dag_run.start_date, failures(ti)
+            report(orchestration.summarise(source_id, since, new, results(ti), settings, failed_tasks=failed))
+
+        new = compare()
+        if asked:
+            fetch.expand(addresses=discover()) >> new
+        read = read_and_check.expand(document_id=new)
+        told = announce(new)
+        read >> told >> summarise()
+
+
+def results(ti: Any) -> list[dict[str, Any]]:
+    """What `read_and_check` said of each document of this run; nothing of one whose task was killed for good."""
+    return [one for one in ti.xcom_pull(task_ids=["read_and_check"], key="checked") if one is not None]
 
 
 for _source_id in source.list_ids(Settings.from_environment()):

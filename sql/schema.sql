@@ -193,6 +193,180 @@ COMMENT ON COLUMN country_role.role IS 'supply (where children are abused) or de
 COMMENT ON COLUMN country_role.said_by IS 'Who says so.';
 COMMENT ON COLUMN country_role.citation IS 'Where this is said.';
 
+CREATE TABLE quoted_document (
+    quoted_document VARCHAR PRIMARY KEY,
+    file_name VARCHAR NOT NULL,
+    title VARCHAR NOT NULL,
+    publisher VARCHAR NOT NULL,
+    published VARCHAR,
+    url VARCHAR,
+    document_id VARCHAR NOT NULL CHECK (regexp_full_match(document_id, '[0-9a-f]{64}'))
+);
+COMMENT ON TABLE quoted_document
+IS 'One row a public text whose figures are checked. Its words are the publisher''s and are not kept.';
+COMMENT ON COLUMN quoted_document.quoted_document IS 'Name of the text.';
+COMMENT ON COLUMN quoted_document.file_name IS 'Name of the file that holds the text.';
+COMMENT ON COLUMN quoted_document.title IS 'Its title, or what it is where the text has none.';
+COMMENT ON COLUMN quoted_document.publisher IS 'Who published it.';
+COMMENT ON COLUMN quoted_document.published IS 'Day or year of publication; null where nobody says.';
+COMMENT ON COLUMN quoted_document.url IS 'Where it was published; null where not known.';
+COMMENT ON COLUMN quoted_document.document_id IS 'SHA-256 of the whole text in UTF-8, in hex.';
+
+CREATE TABLE quoted_figure (
+    quoted_id VARCHAR NOT NULL,
+    part INTEGER NOT NULL,
+    quoted_document VARCHAR NOT NULL,
+    char_start INTEGER NOT NULL CHECK (char_start >= 0),
+    char_end INTEGER NOT NULL,
+    text_sha256 VARCHAR NOT NULL CHECK (regexp_full_match(text_sha256, '[0-9a-f]{64}')),
+    what VARCHAR NOT NULL,
+    quoted_value DOUBLE CHECK (isfinite(quoted_value) AND quoted_value >= 0),
+    value_low DOUBLE CHECK (isfinite(value_low)),
+    value_high DOUBLE CHECK (isfinite(value_high)),
+    comparator VARCHAR CHECK (comparator IN ('=', '>', '<', '~', '>=', '<=')),
+    unit_measure VARCHAR,
+    rate_per VARCHAR,
+    time_period VARCHAR,
+    ref_area VARCHAR,
+    named_areas VARCHAR,
+    quoted_term VARCHAR,
+    metric VARCHAR,
+    harm VARCHAR,
+    redundant_with VARCHAR,
+    note VARCHAR,
+    PRIMARY KEY (quoted_id, part),
+    CHECK (char_start < char_end),
+    CHECK (value_low < value_high)
+);
+COMMENT ON TABLE quoted_figure
+IS 'One row a value that a sentence of a quoted document says, as said: never corrected, never an observation.';
+COMMENT ON COLUMN quoted_figure.quoted_id IS 'The sentence: A1 to A7, B1 to B26.';
+COMMENT ON COLUMN quoted_figure.part IS 'The value in the sentence, counted from 1.';
+COMMENT ON COLUMN quoted_figure.quoted_document IS 'The text it stands in: code in quoted_document.';
+COMMENT ON COLUMN quoted_figure.char_start IS 'First character of the sentence, counted from 0.';
+COMMENT ON COLUMN quoted_figure.char_end IS 'The character after its last.';
+COMMENT ON COLUMN quoted_figure.text_sha256 IS 'SHA-256 of those characters in UTF-8, in hex.';
+COMMENT ON COLUMN quoted_figure.what IS 'What is counted, in our own words.';
+COMMENT ON COLUMN quoted_figure.quoted_value IS 'The number as said; null where a range, a word or none is said.';
+COMMENT ON COLUMN quoted_figure.value_low IS 'Lower end, where a range is said.';
+COMMENT ON COLUMN quoted_figure.value_high IS 'Upper end, where a range is said.';
+COMMENT ON COLUMN quoted_figure.comparator IS 'How the number is said: = exactly, > over, ~ about, <= up to.';
+COMMENT ON COLUMN quoted_figure.unit_measure IS 'Its unit: code in unit.';
+COMMENT ON COLUMN quoted_figure.rate_per IS 'What it is for one of: week, year, livestream; null where it is no rate.';
+COMMENT ON COLUMN quoted_figure.time_period IS 'The period, where the sentence states it; it is never inferred.';
+COMMENT ON COLUMN quoted_figure.ref_area IS 'Area it is about: code in area; null where none is named.';
+COMMENT ON COLUMN quoted_figure.named_areas IS 'Areas the sentence names, by code, parted by spaces.';
+COMMENT ON COLUMN quoted_figure.quoted_term IS 'What is said where it is no quantity: a direction, a law.';
+COMMENT ON COLUMN quoted_figure.metric IS 'The metric of the same quantity, where the warehouse has one.';
+COMMENT ON COLUMN quoted_figure.harm IS 'Kind of harm: code in harm; null where none is named.';
+COMMENT ON COLUMN quoted_figure.redundant_with IS 'The quoted_id that says the same.';
+COMMENT ON COLUMN quoted_figure.note IS 'What a reader of this value must know.';
+
+CREATE TABLE quoted_conflict (
+    conflict_id VARCHAR PRIMARY KEY,
+    title VARCHAR NOT NULL,
+    quoted_ids VARCHAR,
+    verdict VARCHAR NOT NULL CHECK (verdict IN (
+        'arithmetic_fails', 'contradicts', 'lower_bound', 'other_universe', 'within_rounding', 'wrong_reference'
+    )),
+    read_comparator VARCHAR,
+    handling VARCHAR NOT NULL,
+    citation VARCHAR NOT NULL
+);
+COMMENT ON TABLE quoted_conflict
+IS 'One row a quoted figure that something else contradicts or qualifies. Both are kept; see conflict_register.';
+COMMENT ON COLUMN quoted_conflict.conflict_id IS 'Name of the conflict: C1 to C8.';
+COMMENT ON COLUMN quoted_conflict.title IS 'What it is about.';
+COMMENT ON COLUMN quoted_conflict.quoted_ids IS 'The sentences it concerns, parted by spaces; null where none says it.';
+COMMENT ON COLUMN quoted_conflict.verdict
+IS 'contradicts, arithmetic_fails (it contradicts itself), within_rounding (it agrees), lower_bound (it is one),
+other_universe (another thing is counted) or wrong_reference.';
+COMMENT ON COLUMN quoted_conflict.read_comparator
+IS 'How the number is to be read, where not as quoted; the quote keeps its own.';
+COMMENT ON COLUMN quoted_conflict.handling IS 'What is done about it.';
+COMMENT ON COLUMN quoted_conflict.citation IS 'Who says otherwise, and where.';
+
+CREATE TABLE quoted_conflict_value (
+    conflict_id VARCHAR NOT NULL,
+    value_key VARCHAR NOT NULL,
+    said_by VARCHAR NOT NULL,
+    what VARCHAR NOT NULL,
+    quoted_id VARCHAR,
+    part INTEGER,
+    amount DOUBLE CHECK (isfinite(amount)),
+    value_low DOUBLE CHECK (isfinite(value_low)),
+    value_high DOUBLE CHECK (isfinite(value_high)),
+    comparator VARCHAR,
+    unit_measure VARCHAR,
+    rate_per VARCHAR,
+    term VARCHAR,
+    time_period VARCHAR,
+    source_id VARCHAR,
+    reporter VARCHAR,
+    metric VARCHAR,
+    subject VARCHAR,
+    ref_area VARCHAR,
+    harm VARCHAR,
+    dimension VARCHAR,
+    evidence VARCHAR NOT NULL,
+    citation VARCHAR,
+    PRIMARY KEY (conflict_id, value_key)
+);
+COMMENT ON TABLE quoted_conflict_value
+IS 'One row a value of a conflict, as the register has it; conflict_amount takes an observation in its place where the
+release holds it.';
+COMMENT ON COLUMN quoted_conflict_value.conflict_id IS 'The conflict: code in quoted_conflict.';
+COMMENT ON COLUMN quoted_conflict_value.value_key IS 'Name of the value in its conflict.';
+COMMENT ON COLUMN quoted_conflict_value.said_by IS 'Who says it.';
+COMMENT ON COLUMN quoted_conflict_value.what IS 'What is counted.';
+COMMENT ON COLUMN quoted_conflict_value.quoted_id IS 'The quoted figure that it is, where it is one.';
+COMMENT ON COLUMN quoted_conflict_value.part IS 'Which value of that sentence.';
+COMMENT ON COLUMN quoted_conflict_value.amount IS 'The value in the register; null for a quote, a range, a term.';
+COMMENT ON COLUMN quoted_conflict_value.value_low IS 'Lower end, where a range is said.';
+COMMENT ON COLUMN quoted_conflict_value.value_high IS 'Upper end, where a range is said.';
+COMMENT ON COLUMN quoted_conflict_value.comparator IS 'How the value is meant: = exactly, >= at least, ~ rounded.';
+COMMENT ON COLUMN quoted_conflict_value.unit_measure IS 'Its unit: code in unit; null where it is not known.';
+COMMENT ON COLUMN quoted_conflict_value.rate_per IS 'What the value is for one of; null where it is no rate.';
+COMMENT ON COLUMN quoted_conflict_value.term IS 'What is said where it is no quantity: a law.';
+COMMENT ON COLUMN quoted_conflict_value.time_period IS 'The period it is about.';
+COMMENT ON COLUMN quoted_conflict_value.source_id IS 'Source of the observation that is looked up; null any.';
+COMMENT ON COLUMN quoted_conflict_value.reporter IS 'Who counted, in that observation; null any.';
+COMMENT ON COLUMN quoted_conflict_value.metric IS 'Metric of that observation; null: none is looked up.';
+COMMENT ON COLUMN quoted_conflict_value.subject IS 'Subject of that observation.';
+COMMENT ON COLUMN quoted_conflict_value.ref_area IS 'Area it is about: code in area.';
+COMMENT ON COLUMN quoted_conflict_value.harm IS 'Kind of harm of that observation.';
+COMMENT ON COLUMN quoted_conflict_value.dimension
+IS 'Breakdown of that observation that tells it from others, name=code; null: it has none but totals.';
+COMMENT ON COLUMN quoted_conflict_value.evidence
+IS 'quoted, document (read in a file), page (read on a page), general (general knowledge), constant or supposed.';
+COMMENT ON COLUMN quoted_conflict_value.citation IS 'Where it is said.';
+
+CREATE TABLE quoted_conflict_step (
+    conflict_id VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    what VARCHAR NOT NULL,
+    left_key VARCHAR NOT NULL,
+    operator VARCHAR CHECK (operator IN ('*', '/', '+', '-')),
+    right_key VARCHAR,
+    relation VARCHAR NOT NULL CHECK (relation IN ('=', '>', '<', '~', '>=', '<=')),
+    against_key VARCHAR NOT NULL,
+    tolerance DOUBLE NOT NULL CHECK (tolerance >= 0),
+    expected VARCHAR NOT NULL CHECK (expected IN ('holds', 'fails')),
+    PRIMARY KEY (conflict_id, step)
+);
+COMMENT ON TABLE quoted_conflict_step
+IS 'One row a line of arithmetic of a conflict; conflict_arithmetic computes it, an audit holds it to expected.';
+COMMENT ON COLUMN quoted_conflict_step.conflict_id IS 'The conflict: code in quoted_conflict.';
+COMMENT ON COLUMN quoted_conflict_step.step IS 'Order of the line, from 1.';
+COMMENT ON COLUMN quoted_conflict_step.what IS 'The line in words.';
+COMMENT ON COLUMN quoted_conflict_step.left_key IS 'The value on the left: value_key in quoted_conflict_value.';
+COMMENT ON COLUMN quoted_conflict_step.operator IS '* / + or -; null: the left value alone.';
+COMMENT ON COLUMN quoted_conflict_step.right_key IS 'The value on the right of the operator.';
+COMMENT ON COLUMN quoted_conflict_step.relation IS 'How the result would have to stand to the other value.';
+COMMENT ON COLUMN quoted_conflict_step.against_key IS 'The value that the result is held against.';
+COMMENT ON COLUMN quoted_conflict_step.tolerance IS 'How far off still counts as equal, in the unit of that value.';
+COMMENT ON COLUMN quoted_conflict_step.expected IS 'holds or fails, as the register says.';
+
 CREATE TABLE correction (
     correction_id VARCHAR PRIMARY KEY,
     source_id VARCHAR NOT NULL,
@@ -242,6 +416,22 @@ COMMENT ON COLUMN comparison_side.side IS 'platform (its own count) or clearingh
 COMMENT ON COLUMN comparison_side.subject IS 'Whose reports are taken, with all others of that side.';
 COMMENT ON COLUMN comparison_side.valid_from IS 'First day for which it is taken; null: always.';
 COMMENT ON COLUMN comparison_side.valid_to IS 'Last day for which it is taken; null: always.';
+
+CREATE TABLE comparison_explanation (
+    comparison VARCHAR NOT NULL,
+    year INTEGER NOT NULL,
+    explanation VARCHAR NOT NULL,
+    note VARCHAR NOT NULL,
+    citation VARCHAR NOT NULL,
+    PRIMARY KEY (comparison, year)
+);
+COMMENT ON TABLE comparison_explanation IS 'One row a comparison and year whose difference is looked into.';
+COMMENT ON COLUMN comparison_explanation.comparison IS 'Name of the comparison, as in comparison_side.';
+COMMENT ON COLUMN comparison_explanation.year IS 'Calendar year.';
+COMMENT ON COLUMN comparison_explanation.explanation
+IS 'duplicates, incomplete, not_explained, recalibration, rounding, training_data or unit.';
+COMMENT ON COLUMN comparison_explanation.note IS 'The explanation in words.';
+COMMENT ON COLUMN comparison_explanation.citation IS 'Where this is said.';
 
 CREATE TABLE freq (
     freq VARCHAR PRIMARY KEY,
@@ -350,6 +540,8 @@ CREATE TABLE observation_vintage (
     method VARCHAR NOT NULL,
     cited_url VARCHAR,
     note VARCHAR,
+    known_on DATE NOT NULL,
+    superseded_on DATE,
     CHECK (period_start <= period_end),
     CHECK (value_low <= value_high)
 );
@@ -399,6 +591,9 @@ IS 'How the document came: fetched, added, edition, or transcribed by hand with 
 COMMENT ON COLUMN observation_vintage.cited_url
 IS 'The page a transcribed figure was printed on; null where the document itself is the page.';
 COMMENT ON COLUMN observation_vintage.note IS 'What a reader of this number must know.';
+COMMENT ON COLUMN observation_vintage.known_on IS 'Day the document was published, else retrieved.';
+COMMENT ON COLUMN observation_vintage.superseded_on
+IS 'Day on which a later vintage took its place: known_on of that vintage. Null while it is the latest.';
 
 CREATE TABLE quarantine (
     source_id VARCHAR NOT NULL,
@@ -483,55 +678,44 @@ COMMENT ON COLUMN release_info.inputs_digest IS 'Digest of everything that went 
 COMMENT ON COLUMN release_info.duckdb_version IS 'Version of DuckDB that wrote the file.';
 
 CREATE VIEW observation AS
-SELECT *
+SELECT * EXCLUDE (known_on, superseded_on)
 FROM observation_vintage
-QUALIFY
-    row_number() OVER (
-        PARTITION BY series_id, time_period
-        ORDER BY
-            coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
-            retrieved_at DESC,
-            document_id DESC,
-            label_text DESC,
-            observation_id DESC
-    ) = 1
-    AND (NOT adds_up OR document_id = first_value(document_id) OVER (
-        PARTITION BY source_id, table_name, metric, time_period
-        ORDER BY coalesce(published_on, cast(retrieved_at AS DATE)) DESC, retrieved_at DESC, document_id DESC
-    ));
+WHERE
+    known_on <= coalesce(cast(getvariable('as_of') AS DATE), '9999-12-31')
+    AND coalesce(superseded_on > cast(getvariable('as_of') AS DATE), superseded_on IS NULL);
 COMMENT ON VIEW observation
 IS 'One row a series and period: its latest vintage by publication (else retrieval), retrieval, document_id. Where a
-table adds up to a printed total, the newest document that prints it for a period replaces the older ones whole.';
+table adds up to a printed total, the newest document that prints it for a period replaces the older ones whole.
+After SET VARIABLE as_of = DATE ''2023-06-30'' it, and every view on it, shows what was known on that day.';
 
 CREATE VIEW vintage AS
-SELECT
-    *,
-    coalesce(published_on, cast(retrieved_at AS DATE)) AS known_on
+SELECT * EXCLUDE (superseded_on)
 FROM observation_vintage
+WHERE known_on <= coalesce(cast(getvariable('as_of') AS DATE), '9999-12-31')
 QUALIFY row_number() OVER (
     PARTITION BY series_id, time_period, document_id
     ORDER BY label_text DESC, observation_id DESC
 ) = 1;
 COMMENT ON VIEW vintage
 IS 'One row a series, period and document: a figure that several tables of a document print alike stands once.';
-COMMENT ON COLUMN vintage.known_on IS 'Day the document was published, else retrieved.';
 
 CREATE MACRO as_of(day) AS TABLE -- noqa: CP05
-    SELECT *
+    SELECT * EXCLUDE (known_on, superseded_on)
     FROM observation_vintage
-    WHERE coalesce(published_on, cast(retrieved_at AS DATE)) <= cast(day AS DATE)
-    QUALIFY
-        row_number() OVER (
-            PARTITION BY series_id, time_period
-            ORDER BY
-                coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
-                retrieved_at DESC,
-                document_id DESC,
-                label_text DESC,
-                observation_id DESC
-        ) = 1
-        AND (NOT adds_up OR document_id = first_value(document_id) OVER (
-            PARTITION BY source_id, table_name, metric, time_period
-            ORDER BY coalesce(published_on, cast(retrieved_at AS DATE)) DESC, retrieved_at DESC, document_id DESC
-        ));
+    WHERE known_on <= cast(day AS DATE) AND coalesce(superseded_on > cast(day AS DATE), TRUE);
 COMMENT ON MACRO TABLE as_of IS 'observation as known on a day: as_of(DATE ''2023-06-30'').'; -- noqa: PRS
+
+CREATE MACRO first_day(period) AS ( -- noqa: CP05
+    CASE
+        WHEN regexp_full_match(period, '[0-9]{4}') THEN make_date(cast(period AS INTEGER), 1, 1)
+        WHEN regexp_full_match(period, '[0-9]{4}-[SQ][1-4]')
+            THEN make_date(
+                cast(left(period, 4) AS INTEGER),
+                1 + (cast(right(period, 1) AS INTEGER) - 1) * CASE period[6] WHEN 'S' THEN 6 ELSE 3 END,
+                1
+            )
+        WHEN regexp_full_match(period, '[0-9]{4}-[0-9]{2}') THEN cast(period || '-01' AS DATE)
+        ELSE cast(left(period, 10) AS DATE)
+    END
+);
+COMMENT ON MACRO first_day IS 'First day of a time_period: first_day(''2023-S2'') is 2023-07-01.'; -- noqa: PRS

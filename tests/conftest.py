@@ -1,5 +1,7 @@
 """What several test files share: where the originals stand, data homes of the test's own, the command line."""
 
+import fcntl
+import os
 import shutil
 import signal
 import sys
@@ -16,6 +18,7 @@ from lightwell.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 ORIGINALS = ROOT.parent / "shared" / "reports"
+collect_ignore = [] if os.environ.get("LIGHTWELL_TEST_ORCHESTRATION") == "1" else ["orchestration"]  # minutes each
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,12 +44,15 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def _built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with one release made from the edition. Nobody writes to it: see `built`."""
+    """A home with one release made from the edition, once for all workers. Nobody writes to it: see `built`."""
     from lightwell import refresh
 
-    home = tmp_path_factory.mktemp("edition") / "home"
-    refresh.release(Settings(home=home, offline=True))
-    return home
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "edition.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refresh.release(Settings(home=shared / "edition", offline=True))
+    return shared / "edition"
 
 
 @pytest.fixture
@@ -55,6 +61,12 @@ def built(_built_once: Path, tmp_path: Path) -> Settings:
     home = tmp_path / "home"
     shutil.copytree(_built_once, home, symlinks=True)
     return Settings(home=home, allow_private_addresses=True, seconds_between_requests=0.0)
+
+
+@pytest.fixture
+def released(_built_once: Path) -> Settings:
+    """The data home in which the edition is built and published, for tests that only ask."""
+    return Settings(home=_built_once, offline=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from replicas import by_country, by_esp
 Run = Callable[..., Ran]
 COMMANDS = {
     "refresh", "fetch", "add", "build", "status", "sources", "query", "trend", "restatements", "cite", "unmapped",
-    "quarantine", "export", "releases", "rollback", "doctor", "edition",
+    "quarantine", "export", "releases", "rollback", "doctor", "edition", "quoted", "check-claim", "estimate", "briefing",
+    "statements", "lake",
 }  # fmt: skip
 PROGRAM = [sys.executable, "-c", "from lightwell.cli import main; main()"]
 SUM = "SELECT sum(obs_value) FROM observation WHERE source_id='ncmec_by_esp' AND time_period='2022' AND NOT is_total"

@@ -5,6 +5,7 @@ import json
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -369,6 +370,10 @@ BROKEN = {
     "event text": ("event", "e,2020-01-01,,,,,,d,c", "is empty"),
     "event metric": ("event", "e,2020-01-01,t,,nothing,,,d,c", "metric 'nothing'"),
     "event subject": ("event", "e,2020-01-01,t,,,nobody,,d,c", "subject 'nobody'"),
+    "explanation comparison": ("comparison_explanation", "nothing,2025,unit,n,c", "comparison 'nothing'"),
+    "explanation code": ("comparison_explanation", "meta,2023,because,n,c", "explanation 'because'"),
+    "explanation year": ("comparison_explanation", "meta,23,unit,n,c", "year is no year"),
+    "explanation twice": ("comparison_explanation", "meta,2025,unit,n,c", "explained twice for 2025"),
     "role area": ("country_role", "ZZZ,supply,s,c", "ref_area 'ZZZ'"),
     "role name": ("country_role", "PHL,middle,s,c", "role 'middle'"),
     "role citation": ("country_role", "PHL,supply,s,", "is empty"),
@@ -415,3 +420,29 @@ def test_the_shipped_correction_is_about_one_printed_slip() -> None:
     correction = LISTS.correction["ojjdp_2021_federal_informational"]
     assert json.loads(correction.match) == {"recipient": "Federal Law Enforcement", "year": "2021"}
     assert (correction.field, correction.printed, correction.corrected) == ("measure", "International", "Informational")
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "code"),
+    [
+        ("GEO", "iso3", "GEO"),
+        ("XKX", "iso3", "XKX"),
+        ("ANT", "iso3", "ANT"),
+        ("8", "m49", "ALB"),
+        ("008", "m49", "ALB"),
+        ("583", "m49", "FSM"),
+    ],
+)
+def test_a_printed_area_code_is_a_country(text: str, scheme: Literal["iso3", "m49"], code: str) -> None:
+    assert codes.find_area_code(text, scheme) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme"),
+    [
+        *[(text, "iso3") for text in ("", "geo", "Georgia", "GE", "268", "_T", "W1", "EUE", "EUROPE", "WLD", "AFE")],
+        *[(text, "m49") for text in ("", "1", "57", "412", "0008", "8.0", "GEO", "Georgia", "²")],
+    ],
+)
+def test_names_groups_and_other_codes_are_no_area_code(text: str, scheme: Literal["iso3", "m49"]) -> None:
+    assert codes.find_area_code(text, scheme) is None

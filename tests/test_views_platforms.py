@@ -96,6 +96,26 @@ def test_accounts_against_reports_are_flagged(settings: Settings) -> None:
     ]
 
 
+def explained(settings: Settings, own: float, counted: float, subject: str = "reddit") -> tuple:
+    side = part("", own, subject=subject)
+    publish(settings, [prepared(OLD, observation(OLD, "Them", counted, subject=subject), side)])
+    [row] = ask(settings, "SELECT explanation, explanation_note, tolerance_percent FROM platform_vs_clearinghouse")
+    return row
+
+
+@pytest.mark.parametrize(
+    ("own", "code"), [(100, "equal"), (96, "within_tolerance"), (104, "within_tolerance"), (94, "not_explained")]
+)
+def test_a_difference_over_the_tolerance_needs_an_explanation(settings: Settings, own: float, code: str) -> None:
+    assert explained(settings, own, 100) == (code, None, 5)
+
+
+def test_an_explanation_that_was_found_goes_with_its_year(built: Settings) -> None:
+    sql = "SELECT explanation, explanation_note FROM platform_vs_clearinghouse WHERE subject = 'amazon' AND year = 2025"
+    [(code, note)] = ask(built, sql)
+    assert code == "training_data" and "1,105,405" in note
+
+
 def test_the_values_of_the_edition_and_the_transcriptions(built: Settings) -> None:
     """QUESTIONS 2b, for the years whose counts are at hand: own reports against NCMEC's, in percent of NCMEC's."""
     known = {

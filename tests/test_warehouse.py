@@ -144,11 +144,12 @@ ATTEMPTS = [
 
 
 def build(settings: Settings, documents: list[Prepared] | None = None, digest: str = "one", **fields: object) -> Build:
+    taken = three_documents() if documents is None else documents
     return warehouse.build(
-        three_documents() if documents is None else documents,
+        taken,
         ATTEMPTS,
         settings,
-        sources=[source.load(name) for name in SOURCES],
+        sources=[source.load(name) for name in sorted({*SOURCES, *(d.source.id for d in taken)})],
         inputs_digest=digest,
         built_at=BUILT_AT,
         **fields,  # type: ignore[arg-type]
@@ -201,7 +202,7 @@ def test_observation_vintage_has_exactly_its_columns(built: Settings) -> None:
         "observation_id series_id source_id document_id reporter subject metric harm ref_area dimensions freq "
         "time_period period_start period_end obs_value value_low value_high comparator unit_measure obs_status "
         "is_total obs_text label_text locator table_name adds_up extractor_version published_on retrieved_at method "
-        "cited_url note"
+        "cited_url note known_on superseded_on"
     )
 
 
@@ -559,6 +560,15 @@ def test_the_warehouse_can_be_copied_into_another(built: Settings) -> None:
 
 _FIRST = "(SELECT min(observation_id) FROM observation_vintage WHERE source_id = 'ncmec_by_esp')"
 SPOILERS = {
+    "conflict_arithmetic": [
+        "UPDATE quoted_conflict_value SET amount = 481 WHERE value_key = 'weeks'",
+        "DELETE FROM quoted_conflict_value WHERE value_key = 'slip'",
+    ],
+    "quoted": [
+        "UPDATE quoted_figure SET char_end = char_end + 1000",
+        "UPDATE quoted_figure SET time_period = 'last year' WHERE quoted_id = 'A1'",
+        "UPDATE quoted_conflict SET quoted_ids = 'Z9' WHERE conflict_id = 'C1'",
+    ],
     "dimension_empty": [
         f"UPDATE observation_vintage SET dimensions = MAP {{'a': ''}} WHERE observation_id = {_FIRST}",
         f"UPDATE observation_vintage SET dimensions = MAP {{'': 'a'}} WHERE observation_id = {_FIRST}",

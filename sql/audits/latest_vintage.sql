@@ -1,19 +1,34 @@
--- The view observation holds a series and period at most once; it leaves out only what was replaced whole.
-WITH kept AS (
+-- The view observation holds the latest vintage of every series and period, as ordered here from the documents' days,
+-- and nothing else; it leaves out only what was replaced whole.
+WITH ordered AS (
     SELECT
+        observation_id,
         series_id,
         time_period,
-        bool_and(adds_up) AS replaceable
+        row_number() OVER (
+            PARTITION BY series_id, time_period
+            ORDER BY
+                coalesce(published_on, cast(retrieved_at AS DATE)) DESC,
+                retrieved_at DESC,
+                document_id DESC,
+                label_text DESC,
+                observation_id DESC
+        ) AS place,
+        adds_up AND document_id <> first_value(document_id) OVER (
+            PARTITION BY source_id, table_name, metric, time_period
+            ORDER BY coalesce(published_on, cast(retrieved_at AS DATE)) DESC, retrieved_at DESC, document_id DESC
+        ) AS is_replaced
     FROM observation_vintage
-    GROUP BY series_id, time_period
 )
 
 SELECT
-    kept.series_id,
-    kept.time_period,
-    count(observation.observation_id) AS rows_in_observation
-FROM kept
-LEFT JOIN observation ON kept.series_id = observation.series_id AND kept.time_period = observation.time_period
-GROUP BY kept.series_id, kept.time_period, kept.replaceable
-HAVING count(observation.observation_id) > 1 OR (count(observation.observation_id) = 0 AND NOT kept.replaceable)
-ORDER BY kept.series_id, kept.time_period;
+    ordered.observation_id,
+    ordered.series_id,
+    ordered.time_period,
+    ordered.place,
+    ordered.is_replaced,
+    observation.observation_id IS NOT NULL AS is_in_observation
+FROM ordered
+LEFT JOIN observation ON ordered.observation_id = observation.observation_id
+WHERE (observation.observation_id IS NOT NULL) <> (ordered.place = 1 AND NOT ordered.is_replaced)
+ORDER BY ordered.observation_id;

@@ -12,7 +12,7 @@ SELECT
     sum(annual.obs_value) AS obs_value,
     list(DISTINCT annual.subject ORDER BY annual.subject) AS subjects,
     bool_or(coalesce(annual.dimensions['affiliates'] = 'combined', FALSE)) AS affiliates_combined,
-    flatten(list(annual.observation_ids ORDER BY annual.subject)) AS observation_ids
+    flatten(list(annual.observation_ids ORDER BY annual.subject, annual.observation_ids)) AS observation_ids
 FROM annual_flow AS annual
 LEFT JOIN organisation_parent AS belongs
     ON

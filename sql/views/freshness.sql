@@ -13,7 +13,7 @@ published AS (
         count(DISTINCT time_period) AS periods,
         count(*) AS observations,
         max(published_on) AS newest_published_on,
-        arg_max(time_period, period_end) AS newest_time_period
+        last(time_period ORDER BY period_end, time_period) AS newest_time_period
     FROM observation_vintage
     GROUP BY source_id
 ),

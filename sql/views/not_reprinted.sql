@@ -5,8 +5,8 @@ WITH printed AS (
         metric,
         time_period,
         document_id,
-        coalesce(published_on, cast(retrieved_at AS DATE)) AS known_on
-    FROM observation_vintage
+        known_on
+    FROM vintage
 ),
 
 latest AS (

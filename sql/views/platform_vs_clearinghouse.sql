@@ -9,7 +9,8 @@ WITH own AS (
         any_value(annual.comparator ORDER BY annual.comparator DESC) AS comparator,
         sum(annual.obs_value) AS reports,
         count(DISTINCT annual.subject) AS subjects,
-        flatten(list(annual.observation_ids ORDER BY annual.subject, annual.harm)) AS observation_ids
+        flatten(list(annual.observation_ids ORDER BY annual.subject, annual.harm, annual.observation_ids))
+            AS observation_ids
     FROM annual_flow AS annual
     INNER JOIN comparison_side AS side
         ON
@@ -27,7 +28,7 @@ counted AS (
         annual.year,
         annual.source_id,
         sum(annual.obs_value) AS reports,
-        flatten(list(annual.observation_ids ORDER BY annual.subject)) AS observation_ids
+        flatten(list(annual.observation_ids ORDER BY annual.subject, annual.observation_ids)) AS observation_ids
     FROM annual_flow AS annual
     INNER JOIN comparison_side AS side
         ON
@@ -65,10 +66,26 @@ SELECT
         WHEN own.reports <> counted.reports THEN 'within 5 percent'
         ELSE 'equal'
     END AS remark,
+    5 AS tolerance_percent,
+    CASE
+        WHEN own.reports = counted.reports THEN 'equal'
+        ELSE coalesce(
+            explained.explanation,
+            CASE
+                WHEN own.unit_measure <> 'reports' THEN 'unit'
+                WHEN abs(own.reports - counted.reports) > 0.05 * counted.reports THEN 'not_explained'
+                WHEN own.comparator <> '=' THEN 'rounding'
+                ELSE 'within_tolerance'
+            END
+        )
+    END AS explanation,
+    explained.note AS explanation_note,
     own.observation_ids AS platform_observation_ids,
     counted.observation_ids AS clearinghouse_observation_ids
 FROM own
-INNER JOIN counted ON own.comparison = counted.comparison AND own.year = counted.year;
+INNER JOIN counted ON own.comparison = counted.comparison AND own.year = counted.year
+LEFT JOIN comparison_explanation AS explained
+    ON own.comparison = explained.comparison AND own.year = explained.year;
 COMMENT ON VIEW platform_vs_clearinghouse
 IS 'One row a platform, year and source of its own count: reports the platform says it made against reports NCMEC counts
 of it. The base of every difference is the clearinghouse. A finding, never a failure; sides are in comparison_side.';
@@ -87,5 +104,10 @@ COMMENT ON COLUMN platform_vs_clearinghouse.platform_minus_clearinghouse IS 'Own
 COMMENT ON COLUMN platform_vs_clearinghouse.difference_percent_of_clearinghouse
 IS 'That difference in percent of NCMEC''s count, the base.';
 COMMENT ON COLUMN platform_vs_clearinghouse.remark IS 'What to know of the difference.';
+COMMENT ON COLUMN platform_vs_clearinghouse.tolerance_percent
+IS 'A difference up to this percentage of the base needs no explanation.';
+COMMENT ON COLUMN platform_vs_clearinghouse.explanation
+IS 'equal, within_tolerance, or why they differ: code as in comparison_explanation; not_explained where nobody says.';
+COMMENT ON COLUMN platform_vs_clearinghouse.explanation_note IS 'The explanation in words, where it was looked into.';
 COMMENT ON COLUMN platform_vs_clearinghouse.platform_observation_ids IS 'The observations behind the own count.';
 COMMENT ON COLUMN platform_vs_clearinghouse.clearinghouse_observation_ids IS 'The observations behind NCMEC''s count.';

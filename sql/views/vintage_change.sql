@@ -3,7 +3,7 @@ WITH reported AS (
     SELECT
         source_id,
         document_id,
-        arg_max(time_period, period_end) AS newest_period,
+        last(time_period ORDER BY period_end, time_period) AS newest_period,
         any_value(known_on) AS known_on,
         any_value(retrieved_at) AS retrieved_at,
         count(*) AS figures

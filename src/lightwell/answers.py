@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightwell import archive, codes, reading, source, warehouse
+from lightwell import archive, codes, orchestration, reading, source, store, warehouse
 from lightwell.errors import LightwellError
 from lightwell.settings import Settings
 from lightwell.tables import Locator
@@ -168,6 +168,7 @@ def draw(settings: Settings, cited: Mapping[str, Any], target: Path) -> Path:
     locator = Locator.parse(cited["locator"])
     if locator.page is None:
         raise LightwellError(f"{cited['place']}: only figures of PDFs can be drawn")
+    store.take_document(settings, cited["document_id"])
     try:
         path = archive.path_of(settings, cited["document_id"])
     except LightwellError:
@@ -224,14 +225,17 @@ class Finding:
     said: str
 
 
+@store.shared
 def doctor(settings: Settings) -> list[Finding]:
-    """Look over the declarations, the codelists, the edition, the archive and the release."""
+    """Look over the declarations, the codelists, the edition, the archive, the release, and the DAGs where Airflow is
+    in use."""
     return [
         _look("declarations", lambda: f"{len(source.list_sources(settings))} sources"),
         _look("codelists", lambda: f"{len(codes.codelists().organisation)} organisations"),
         _look("edition", lambda: f"{len(reading.edition())} documents"),
         *_archive_findings(settings),
         _look("release", lambda: _release_words(settings)),
+        *([_look("DAGs", lambda: orchestration.imported(folder))] if (folder := orchestration.dags_folder()) else []),
     ]
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -122,20 +123,70 @@ def record(settings: Settings, attempt: Attempt) -> None:
     if not _is_whole(attempt):
         raise ValueError(f"{attempt}: a ledger line needs a time zone and, unless it failed, document, type and bytes")
     line = _ATTEMPT.dump_json(attempt) + b"\n"
-    ledger = _ledger(settings, attempt.source_id)
-    with writing(settings):
-        ledger.parent.mkdir(parents=True, exist_ok=True)
+    with writing(settings), _appending(_ledger(settings, attempt.source_id)) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
+            line = b"\n" + line
+        left = memoryview(line)
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _appending(ledger: Path) -> Iterator[FileIO]:
+    """The ledger's file, for one process at a time: the one that stands there now, see `take_lines`."""
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        new = not ledger.exists()
         with ledger.open("ab+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            end = file.seek(0, os.SEEK_END)
-            if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
-                line = b"\n" + line
-            left = memoryview(line)
-            while left:
-                left = left[file.write(left) :]
+            if _stands(file, ledger):
+                yield file
+                break
+    if new:
+        _sync_folder(ledger.parent)
+
+
+def _stands(file: FileIO, at: Path) -> bool:
+    """Whether an open file is still the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), at.stat())
+    except FileNotFoundError:
+        return False
+
+
+def ledger_lines(settings: Settings) -> Iterator[tuple[str, datetime, bytes]]:
+    """Every whole line of every ledger as its bytes, without the line end, with its source id and time."""
+    for ledger in _ledgers(settings, None):
+        for line, attempt in _read_lines(ledger):
+            if attempt is not None:
+                yield ledger.stem, attempt.attempted_at, line
+
+
+def take_lines(settings: Settings, source_id: str, lines: Iterable[bytes]) -> None:
+    """Take lines of other machines' ledgers into this one, which then stands in the order of the attempts.
+
+    A line that is there already is not taken twice; one that is torn or no attempt goes to the end.
+    """
+    ledger = _ledger(settings, source_id)
+    with writing(settings), _appending(ledger):
+        there = [line for line, _ in _read_lines(ledger, locked=True) if line]
+        merged = sorted(dict.fromkeys([*there, *lines]), key=_order)
+        if merged == there:
+            return
+        temporary = ledger.with_name(f".{ledger.name}.next")
+        with temporary.open("wb") as file:
+            file.writelines(line + b"\n" for line in merged)
+            file.flush()
             os.fsync(file.fileno())
-        if end == 0:
-            _sync_folder(ledger.parent)
+        temporary.replace(ledger)
+        _sync_folder(ledger.parent)
+
+
+def _order(line: bytes) -> tuple[bool, datetime, bytes]:
+    attempt = _attempt(line)
+    return attempt is None, attempt.attempted_at if attempt else datetime.min.replace(tzinfo=UTC), line
 
 
 def attempts(settings: Settings, source_id: str | None = None) -> list[Attempt]:
@@ -332,18 +383,27 @@ def _ledgers(settings: Settings, source_id: str | None) -> list[Path]:
 
 
 def _lines(ledger: Path) -> Iterator[tuple[int, Attempt | None]]:
+    for number, (line, attempt) in enumerate(_read_lines(ledger), start=1):
+        if line:
+            yield number, attempt
+
+
+def _read_lines(ledger: Path, *, locked: bool = False) -> Iterator[tuple[bytes, Attempt | None]]:
     with ledger.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
+        if not locked:
+            fcntl.flock(file, fcntl.LOCK_SH)
         content = file.read()
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line:
-            continue
-        try:
-            attempt = _ATTEMPT.validate_json(line)
-        except ValidationError:
-            yield number, None
-        else:
-            yield number, _in_utc(attempt) if _is_whole(attempt) else None
+    for line in content.split(b"\n"):
+        yield line, _attempt(line)
+
+
+def _attempt(line: bytes) -> Attempt | None:
+    """The attempt of a ledger line; None where the line is torn or no attempt."""
+    try:
+        attempt = _ATTEMPT.validate_json(line)
+    except ValidationError:
+        return None
+    return _in_utc(attempt) if _is_whole(attempt) else None
 
 
 def _clear_temporary(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The command line: a thin face. Each command calls one function and prints what it returns."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +19,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from lightwell import __version__, refresh, source
 from lightwell.errors import LightwellError
 from lightwell.settings import Settings
+
+if TYPE_CHECKING:
+    from lightwell import claims
 
 app = typer.Typer(
     name="lightwell",
@@ -63,15 +67,18 @@ def _version(wanted: bool) -> None:
 def _global(
     context: typer.Context,
     home: Annotated[
-        Path | None,
-        typer.Option(help="The data home (default: $LIGHTWELL_HOME, else ./warehouse).", show_default=False),
+        str | None,
+        typer.Option(
+            help="The data home, a folder or s3://BUCKET/PREFIX (default: $LIGHTWELL_HOME, else ./warehouse).",
+            show_default=False,
+        ),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    settings = Settings.from_environment()
-    context.obj = settings if home is None else replace(settings, home=home.expanduser().absolute())
+    named = {} if home is None else {"LIGHTWELL_HOME": home}
+    context.obj = Settings.from_environment({**os.environ, **named})
 
 
 # ------------------------------------------------------------------------------------------------------------ printing
@@ -97,7 +104,7 @@ def _show(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: boo
     if as_json:
         _print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    from lightwell.export import format_rows
+    from lightwell.rows import format_rows
 
     typer.echo(format_rows(columns, rows, "table"), nl=False)
 
@@ -260,17 +267,28 @@ def query(
     sql: Annotated[str, typer.Argument(help="One SELECT, or - to read it from standard input.")],
     output: Annotated[str, typer.Option("--format", "-f", help="table, csv, json or parquet.")] = "table",
     to: Annotated[Path | None, typer.Option(help="The file to write; needed for parquet.")] = None,
+    cited: Annotated[bool, typer.Option("--cite", help="Add the documents behind the rows.")] = False,
     as_json: Json = False,
 ) -> None:
     """Ask the current release in SQL. Read-only, without access to files or network.
 
-    Example: lightwell query "SELECT time_period, obs_value FROM observation LIMIT 5" --format csv
+    With --cite the documents that observation_id, document_id or source_id lead to are added: under a table, inside
+    JSON, else beside FILE as FILE.citations.json (CSL-JSON) or on standard error.
+
+    Example: lightwell query "SELECT year, reports, observation_ids FROM reports_by_area WHERE ref_area = 'PHL'" --cite
     """
     from lightwell import warehouse
-    from lightwell.export import write_rows
+    from lightwell.rows import write_rows
 
+    form = "json" if as_json else output
     columns, rows = warehouse.query(sys.stdin.read() if sql == "-" else sql, context.obj)
-    write_rows(columns, rows, "json" if as_json else output, to)
+    if cited:
+        from lightwell import citations
+
+        for line in citations.write_cited(context.obj, columns, rows, form, to):
+            err.print(escape(line))
+    else:
+        write_rows(columns, rows, form, to)
 
 
 @app.command()
@@ -289,7 +307,7 @@ def trend(
     Example: lightwell trend cybertip_reports --by ref_area --where "ref_area = 'PHL'" --from 2020
     """
     from lightwell import answers
-    from lightwell.export import write_rows
+    from lightwell.rows import write_rows
 
     found = answers.trend(context.obj, metric, by=by, where=where, start=start, end=end)
     write_rows(found.columns, found.rows, "json" if as_json else output, None)
@@ -344,6 +362,68 @@ def cite(
 
 
 @app.command()
+def quoted(
+    context: typer.Context,
+    check: Annotated[str | None, typer.Option(help="Find the figures that this text quotes.")] = None,
+    conflict: Annotated[str | None, typer.Option(help="Only what this conflict concerns, for example C2.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Figures quoted in two public texts, each with its place there and what contradicts it.
+
+    Example: lightwell quoted --check "48,000 cases a week"
+    """
+    from lightwell import claims
+    from lightwell import quoted as quotes
+
+    if check is not None:
+        _show_checked(claims.check(context.obj, claims.read_text(check), quoted_only=True), as_json=as_json)
+        return
+    rows = quotes.rows(context.obj, conflict)
+    conflicts = quotes.conflicts(context.obj, conflict) if conflict else []
+    if as_json:
+        _print_json({"quoted": rows, "conflicts": [asdict(c) for c in conflicts]} if conflict else rows)
+        return
+    columns = ("quoted_id", "part", "said", "what", "time_period", "ref_area", "conflicts", "status", "place")
+    _show(columns, [quotes.line(row) for row in rows])
+    for line in quotes.told(conflicts):
+        typer.echo(line)
+
+
+@app.command("check-claim")
+def check_claim(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A text, a file that holds it, or - for standard input.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 where something is contradicted.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Hold the numbers of a text against the release: what matches, what is rounded, what contradicts, with citations.
+
+    Exit code 0 whatever is found (3 with --strict where something is contradicted), 1 where the text cannot be read.
+
+    Example: lightwell check-claim "In 2022 the Philippines had 2.6 million CyberTipline reports"
+    """
+    from lightwell import claims
+
+    given = claims.read_text(text, sys.stdin.buffer.read(4 * claims.LARGEST_TEXT + 1) if text == "-" else None)
+    checked = claims.check(context.obj, given)
+    _show_checked(checked, as_json=as_json)
+    if strict and checked.contradicted:
+        raise typer.Exit(3)
+
+
+def _show_checked(checked: "claims.Checked", *, as_json: bool) -> None:
+    from lightwell import claims
+
+    if as_json:
+        _print_json(asdict(checked))
+        return
+    if rows := claims.table(checked):
+        _show(claims.TABLE, rows)
+    for line in claims.remarks(checked):
+        typer.echo(line)
+
+
+@app.command()
 def unmapped(context: typer.Context, as_json: Json = False) -> None:
     """Names no codelist knows, with the nearest known ones, and figures in quarantine.
 
@@ -367,22 +447,115 @@ def quarantine(context: typer.Context, as_json: Json = False) -> None:
     _show(found.columns, found.rows, as_json=as_json)
 
 
+# ----------------------------------------------------------------------------------------------------------- estimates
+
+
+@app.command("estimate")
+def estimate_command(
+    table: Annotated[Path, typer.Argument(metavar="TABLE.csv", help="Counts of people by combination of lists.")],
+    model: Annotated[str | None, typer.Option(help="Fit this model too: '[12,3]', or by names '[LA:NG,PF]'.")] = None,
+    max_order: Annotated[int | None, typer.Option(help="Largest interaction to try: 2 is pairs of lists.")] = None,
+    p: Annotated[float, typer.Option("--p", help="Stepwise adds an interaction if its p-value is below this.")] = 0.02,
+    bootstrap: Annotated[int, typer.Option(help="Replicates of the BCa interval; 0 for none.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the replicates: the same seed gives the same interval.")] = 1234,
+    count: Annotated[str | None, typer.Option(help="The count column, where its name does not tell.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw a forest plot into this .svg or .png file.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Estimate how many people there are from lists that overlap, in every usual way, and say how far they disagree.
+
+    TABLE.csv holds counts, one row for each combination of lists, never a row for each person; combinations that are
+    not there count 0. Two shapes are read, columns in any order, separated by comma, semicolon or tab:
+
+    \b
+      LA,NG,PF,count       a column of 0 and 1 for each list, named as the list,
+      1,0,0,54             and a column of counts (count, n, freq, Frequency, ...;
+      1,1,0,15             --count NAME if it is named otherwise)
+    \b
+      history,count        one column of histories, a digit for each list;
+      100,54               the lists are then called A, B, C, ...
+      110,15
+
+    Printed together: main effects, the best model by BIC and by AIC (two to five lists: of all models; more: walking
+    downhill), forward stepwise by p-value, Chao's lower bound, every answer with one list left out, two lists at a time
+    (Lincoln-Petersen, Chapman). A model without a finite or identifiable estimate is refused, with the reason.
+    Exit code 1 if --model is refused or nothing could be estimated.
+
+    \b
+    Example: lightwell estimate lists.csv --plot lists.svg
+             lightwell estimate lists.csv --model "[12,3]" --bootstrap 0 --json
+    """
+    from lightwell import estimate as estimation
+    from lightwell.rows import format_rows
+
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv and --json exclude each other")
+    counts = estimation.read_table(table, count)
+    options = estimation.Options(max_order, p, bootstrap, seed)
+    with _progress() as say:
+        report = estimation.estimate(counts, model, options, say)
+    if plot is not None:
+        estimation.draw(report, plot)
+        err.print(f"drawn: {plot}", markup=False)
+    if as_json:
+        _print_json(estimation.as_json(report))
+    else:
+        rows = estimation.as_rows(report)
+        text = format_rows(estimation.COLUMNS, rows, "csv") if as_csv else estimation.as_text(report)
+        typer.echo(text, nl=False)
+    if as_csv:
+        err.print(report.disagreement, *report.caveats, sep="\n", markup=False)
+    asked = [a for a in report.answers if a.method == "model"] or report.answers
+    if all(a.estimate is None for a in asked):
+        raise typer.Exit(1)
+
+
 # ------------------------------------------------------------------------------------------------------------ releases
 
 
 @app.command()
 def export(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Tables, views or exports; the usual set if none.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Tables, views or exports; all of them if none.")] = None,
     to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("exports"),
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="parquet or xlsx, beside the CSV; can be repeated.")
+    ] = None,
 ) -> None:
     """Write sorted CSV files and a datapackage.json with units, definitions, caveats and every document's citation.
 
-    Example: lightwell export reports_by_area --to briefing/
+    Example: lightwell export reports_by_area --to briefing/ --format xlsx
     """
     from lightwell.export import export as write
 
-    for path in write(context.obj, names or [], to):
+    for path in write(context.obj, names or [], to, formats=formats or ()):
+        typer.echo(str(path))
+
+
+@app.command()
+def briefing(
+    context: typer.Context,
+    to: Annotated[Path, typer.Option(help="The folder to write; an earlier briefing in it is replaced.")],
+    area: Annotated[str | None, typer.Option(help="An area: PHL, or a name of it.")] = None,
+    organisation: Annotated[str | None, typer.Option(help="An organisation: snap, or a name of it.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First period: 2020 or 2020-07.")] = None,
+    end: Annotated[str | None, typer.Option("--until", help="Last period.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Show what was known that day.")] = None,
+) -> None:
+    """Write a page on one area or organisation as HTML and PDF, with charts, data, citations, caveats and checksums.
+
+    Example: lightwell briefing --area PHL --to briefing-phl/
+    """
+    from lightwell import briefing as briefings
+
+    if (area is None) == (organisation is None):
+        raise typer.BadParameter("give one of --area and --organisation")
+    written = briefings.write(
+        context.obj, to, area=area, organisation=organisation, start=start, end=end,
+        as_of=as_of.date() if as_of else None,
+    )  # fmt: skip
+    for path in written:
         typer.echo(str(path))
 
 
@@ -416,6 +589,24 @@ def rollback(
 
 
 @app.command()
+def lake(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="The catalogue: 'postgres:dbname=... host=...', or a file.")],
+    data: Annotated[Path | None, typer.Option(help="The shared folder of the Parquet files; for a new lake.")] = None,
+    keep_days: Annotated[int, typer.Option(min=0, help="Let go of snapshots that are older.")] = 30,
+) -> None:
+    """Write the current release into a DuckLake, where many analysts ask at once. docs/scaling.md says how.
+
+    Example: lightwell lake "postgres:dbname=lake host=db.example user=lightwell" --data /srv/lake
+    """
+    from lightwell import lake as lakes
+
+    done = lakes.publish(context.obj, target, data, keep_days=keep_days)
+    said = "published release {}: {} tables" if done.new else "the lake holds release {} already: {} tables"
+    typer.echo(said.format(done.release_id, done.tables))
+
+
+@app.command()
 def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Look over declarations, codelists, edition, archive and release. Exit code 1 if something is wrong.
 
@@ -430,6 +621,72 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         typer.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.what}: {finding.said}")
     if not all(f.well for f in findings):
         raise typer.Exit(1)
+
+
+# ---------------------------------------------------------------------------------------------------------- statements
+
+statements_app = typer.Typer(
+    help="Daily dumps of the EU's DSA Transparency Database.\n\n"
+    "Example: lightwell statements reduce sor-tiktok-2025-09-15-light.zip --to cubes/",
+    no_args_is_help=True,
+)
+app.add_typer(statements_app, name="statements")
+
+
+@statements_app.command("reduce")
+def statements_reduce(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Dumps as downloaded, each with its .sha1.")],
+    to: Annotated[Path, typer.Option(help="The folder to write the cubes to.")],
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+    unverified: Annotated[bool, typer.Option("--unverified", help="Take a dump that has no .sha1.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Count the statements of daily dumps into two small cubes a dump, as Parquet by day and platform.
+
+    Rows in = rows counted + rows rejected, or nothing is written. No text or identifier of a statement is kept.
+
+    Example: lightwell statements reduce sor-tiktok-2025-09-15-light.zip --to cubes/
+    """
+    from lightwell import statements
+
+    columns = ("dump", "rows", "counted", "rejected", "about_minors", "platforms", "sha1_verified")
+    with _progress() as say:
+        for one in statements.reduce(files, to, workers=workers, unverified=unverified, progress=say):
+            receipt = asdict(one.receipt)
+            for name, line, reason in one.rejected:
+                err.print(f"rejected: {name} line {line}: {reason}", markup=False)
+            if as_json:
+                typer.echo(json.dumps(receipt))
+            else:
+                row = receipt | {"rejected": sum(one.receipt.rejected.values())}
+                typer.echo(", ".join(f"{name} {_spaced(row[name])}" for name in columns))
+
+
+@statements_app.command("monthly")
+def statements_monthly(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of cubes that `statements reduce` wrote.")],
+    to: Annotated[Path, typer.Option(help="The CSV file to write.")],
+) -> None:
+    """Write the cubes' counts by platform and month as the CSV that the source dsa_statements reads.
+
+    Only days on end are written: a month with a gap in its days is named and left out.
+
+    Example: lightwell statements monthly cubes/ --to months.csv
+    """
+    from lightwell import rows
+    from lightwell.statements import months
+
+    made = months.table(folder)
+    for platform, month in made.left_out:
+        err.print(f"left out: {platform} {month}: not every day between its first and last was reduced", markup=False)
+    if not made.lines:
+        raise LightwellError(f"{folder} has no month or range of days to write: reduce dumps to it first")
+    rows.write_text(made.text, to)
+    typer.echo(f"{made.lines:,} counts; next: lightwell add dsa_statements {to} --published DAY (of the reduction)")
+
+
+def _spaced(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 @app.command(hidden=True)

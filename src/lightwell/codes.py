@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from lightwell.errors import DeclarationError
 from lightwell.settings import resource
@@ -31,7 +31,19 @@ ORGANISATION_KINDS = (
     "intergovernmental",
     "nonprofit",
 )
+COMPARATORS = ("=", ">", "<", "~", ">=", "<=")
+VERDICTS = (
+    "arithmetic_fails",
+    "contradicts",
+    "lower_bound",
+    "other_universe",
+    "within_rounding",
+    "wrong_reference",
+)
+EVIDENCE = ("quoted", "document", "page", "general", "constant", "supposed")
+EXPLANATIONS = ("duplicates", "incomplete", "not_explained", "recalibration", "rounding", "training_data", "unit")
 _CODE = re.compile(r"_[TUZ]|[a-z0-9]+(?:_[a-z0-9]+)*")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _FOOTNOTE_MARKS = "*†‡"
 _LEGAL_FORM = re.compile(
     "ab|ag|bv|co|corp|corporation|gmbh|inc|incorporated|kft|limited|llc|ltd|nv|opco|pbc|plc|pte|sarl|sro"
@@ -174,6 +186,17 @@ class ComparisonSide:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparisonExplanation:
+    """Why the two sides of a comparison differ in a year, and who says so."""
+
+    comparison: str
+    year: str
+    explanation: str  # one of EXPLANATIONS
+    note: str
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
 class CountryRole:
     """On which side of a trade an area is said to be, and who says so. An area can have both roles."""
 
@@ -181,6 +204,105 @@ class CountryRole:
     role: str  # supply | demand
     said_by: str
     citation: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedDocument:
+    """A public text whose figures are checked. Only its sha256 is kept, never its words."""
+
+    quoted_document: str
+    file_name: str
+    title: str
+    publisher: str
+    published: str  # a day or a year; empty where it is not known
+    url: str
+    document_id: str  # sha256 of the whole text, as UTF-8
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedFigure:
+    """One value of one sentence of a quoted document. The range of characters and its sha256 stand for the sentence."""
+
+    quoted_id: str  # the sentence: A1, B11
+    part: str  # the value in it, from 1
+    quoted_document: str
+    char_start: str  # characters from the beginning of the text, from 0
+    char_end: str  # the character after the last
+    text_sha256: str  # of the characters in between, as UTF-8
+    what: str  # what is counted, in our own words
+    quoted_value: str  # empty where a range, a word or no number is quoted
+    value_low: str
+    value_high: str
+    comparator: str
+    unit_measure: str
+    rate_per: str  # week, year, livestream: what the value is for one of
+    time_period: str  # empty: not stated
+    ref_area: str  # empty: no area is named
+    named_areas: str  # areas that the sentence names, by code, parted by spaces
+    quoted_term: str  # what is quoted where it is no quantity: a direction, a law
+    metric: str  # the warehouse's metric of the same quantity, where there is one
+    harm: str
+    redundant_with: str  # the quoted_id that says the same
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedConflict:
+    """A quoted figure that something else contradicts or qualifies: what, how it was judged, how it is handled."""
+
+    conflict_id: str
+    title: str
+    quoted_ids: str  # parted by spaces; empty where neither document quotes it
+    verdict: str
+    read_comparator: str  # how the value is to be read, where not as quoted
+    handling: str
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedConflictValue:
+    """One of the values that stand beside each other in a conflict. Where the release holds the observation that the
+    codes name, its value is taken and not `amount`."""
+
+    conflict_id: str
+    value_key: str
+    said_by: str
+    what: str
+    quoted_id: str  # with `part`: the quoted figure whose value it is
+    part: str
+    amount: str
+    value_low: str
+    value_high: str
+    comparator: str
+    unit_measure: str
+    rate_per: str
+    term: str
+    time_period: str
+    source_id: str  # of the observation; empty any
+    reporter: str
+    metric: str  # of the observation; empty: none is looked up
+    subject: str
+    ref_area: str
+    harm: str
+    dimension: str  # that tells the observation from others: `study=ijm_osec_2020`; empty: it has none
+    evidence: str
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedConflictStep:
+    """One line of arithmetic of a conflict: `left operator right`, held against a value."""
+
+    conflict_id: str
+    step: str
+    what: str
+    left_key: str
+    operator: str  # * / + - or empty: left alone
+    right_key: str
+    relation: str  # how the result must stand to the other value
+    against_key: str
+    tolerance: str  # how far off is still equal
+    expected: str  # holds | fails: an audit recomputes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +384,13 @@ class Codelists:
     harm_label: list[HarmLabel]
     series_break: Mapping[str, SeriesBreak]
     comparison_side: list[ComparisonSide]
+    comparison_explanation: list[ComparisonExplanation]
     country_role: list[CountryRole]
+    quoted_document: Mapping[str, QuotedDocument]
+    quoted_figure: list[QuotedFigure]
+    quoted_conflict: list[QuotedConflict]
+    quoted_conflict_value: list[QuotedConflictValue]
+    quoted_conflict_step: list[QuotedConflictStep]
     event: Mapping[str, Event]
     correction: Mapping[str, Correction]
     obs_status: Mapping[str, Status]
@@ -296,12 +424,15 @@ def load(folder: Path) -> Codelists:
     _check_events(events, metric, organisation)
     roles = _entries(folder, "country_role", CountryRole)
     _check_roles(roles)
+    quoted = _load_quoted(folder, metric, unit, harm)
     corrections = _entries(folder, "correction", Correction)
     _check_corrections(corrections)
     parents = _entries(folder, "organisation_parent", OrganisationParent)
     _check_parents(parents, organisation)
     sides = _entries(folder, "comparison_side", ComparisonSide)
     _check_sides(sides, organisation)
+    explanations = _entries(folder, "comparison_explanation", ComparisonExplanation)
+    _check_explanations(explanations, {entry.value.comparison for entry in sides})
     names = _entries(folder, "organisation_name", OrganisationName)
     area_names = _entries(folder, "area_name", AreaName)
     labels = _entries(folder, "harm_label", HarmLabel)
@@ -317,7 +448,13 @@ def load(folder: Path) -> Codelists:
         harm_label=[entry.value for entry in labels],
         series_break=_keyed(breaks),
         comparison_side=[entry.value for entry in sides],
+        comparison_explanation=[entry.value for entry in explanations],
         country_role=[entry.value for entry in roles],
+        quoted_document=quoted.document,
+        quoted_figure=quoted.figure,
+        quoted_conflict=quoted.conflict,
+        quoted_conflict_value=quoted.value,
+        quoted_conflict_step=quoted.step,
         event=_keyed(events),
         correction=_keyed(corrections),
         obs_status=_keyed(_entries(folder, "obs_status", Status)),
@@ -357,7 +494,13 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         ("harm_label", HarmLabel),
         ("series_break", SeriesBreak),
         ("comparison_side", ComparisonSide),
+        ("comparison_explanation", ComparisonExplanation),
         ("country_role", CountryRole),
+        ("quoted_document", QuotedDocument),
+        ("quoted_figure", QuotedFigure),
+        ("quoted_conflict", QuotedConflict),
+        ("quoted_conflict_value", QuotedConflictValue),
+        ("quoted_conflict_step", QuotedConflictStep),
         ("event", Event),
         ("correction", Correction),
         ("obs_status", Status),
@@ -369,6 +512,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1 << 14)
 def squeeze(text: str) -> str:
     """The text with every run of white space (no-break and thin spaces too) as one space, and none at its ends."""
     return " ".join(text.split())
@@ -475,6 +619,17 @@ def find_area(name: str, source_id: str, lists: Codelists) -> Found | None:
     return Found(entry.ref_area, {"area_variant": entry.variant} if entry.variant else {})
 
 
+def find_area_code(text: str, scheme: Literal["iso3", "m49"]) -> str | None:
+    """The country that a printed code stands for: ISO 3166-1 alpha-3, or the number of UN M49. Never a name or region.
+
+    M49 is printed with and without leading zeros; a country's number is the same as in ISO 3166-1.
+    """
+    if scheme == "m49":
+        return _m49().get(text.zfill(3)) if re.fullmatch("[0-9]{1,3}", text) else None
+    area = areas().get(text)
+    return text if area is not None and area.kind in ("country", "former") else None
+
+
 def find_harm(label: str, source_id: str, on: date, lists: Codelists) -> str | None:
     """The harm code of what a publisher calls it; None where the source's crosswalk does not hold the label."""
     entries = lists.harms_by_key.get((source_id, label_key(label)), ())
@@ -537,6 +692,13 @@ def _areas() -> Mapping[str, Area]:
         Area(NOT_APPLICABLE, "Not applicable", "", "special"),
     ]
     return {area.ref_area: area for area in sorted(found, key=lambda a: a.ref_area)}
+
+
+@cache
+def _m49() -> Mapping[str, str]:
+    import pycountry
+
+    return {country.numeric: country.alpha_3 for country in pycountry.countries}
 
 
 @cache
@@ -692,6 +854,20 @@ def _check_sides(entries: Iterable[_Entry[ComparisonSide]], organisation: Mappin
         entry.require("subject", entry.value.subject, organisation)
 
 
+def _check_explanations(entries: Iterable[_Entry[ComparisonExplanation]], comparisons: Container[str]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for entry in entries:
+        found = entry.value
+        entry.require("comparison", found.comparison, comparisons)
+        if found.explanation not in EXPLANATIONS:
+            raise entry.fault(f"explanation {found.explanation!r} must be one of {', '.join(EXPLANATIONS)}")
+        if not (re.fullmatch("[0-9]{4}", found.year) and found.note and found.citation):
+            raise entry.fault("year is no year, or note or citation is empty")
+        if (found.comparison, found.year) in seen:
+            raise entry.fault(f"{found.comparison!r} is explained twice for {found.year}")
+        seen.add((found.comparison, found.year))
+
+
 def _ancestors(code: str, parents: Mapping[str, list[str]]) -> set[str]:
     seen: set[str] = set()
     waiting = [code]
@@ -740,6 +916,184 @@ def _check_roles(entries: Iterable[_Entry[CountryRole]]) -> None:
             raise entry.fault(f"role {entry.value.role!r} is neither supply nor demand")
         if not (entry.value.said_by and entry.value.citation):
             raise entry.fault("said_by or citation is empty")
+
+
+class _QuotedLists(NamedTuple):
+    document: Mapping[str, QuotedDocument]
+    figure: list[QuotedFigure]
+    conflict: list[QuotedConflict]
+    value: list[QuotedConflictValue]
+    step: list[QuotedConflictStep]
+
+
+def _load_quoted(
+    folder: Path, metric: Mapping[str, Metric], unit: Mapping[str, Unit], harm: Mapping[str, Harm]
+) -> _QuotedLists:
+    documents = _entries(folder, "quoted_document", QuotedDocument)
+    figures = _entries(folder, "quoted_figure", QuotedFigure)
+    _check_quoted(documents, figures, metric, unit, harm)
+    conflicts = _entries(folder, "quoted_conflict", QuotedConflict)
+    values = _entries(folder, "quoted_conflict_value", QuotedConflictValue)
+    steps = _entries(folder, "quoted_conflict_step", QuotedConflictStep)
+    parts = {(entry.value.quoted_id, entry.value.part) for entry in figures}
+    _check_conflicts(conflicts, parts)
+    _check_conflict_values(conflicts, values, parts, metric, unit)
+    _check_conflict_steps(steps, {(entry.value.conflict_id, entry.value.value_key) for entry in values})
+    return _QuotedLists(
+        _keyed(documents),
+        [entry.value for entry in figures],
+        [entry.value for entry in conflicts],
+        [entry.value for entry in values],
+        [entry.value for entry in steps],
+    )
+
+
+def _check_quoted(
+    documents: Iterable[_Entry[QuotedDocument]],
+    entries: Iterable[_Entry[QuotedFigure]],
+    metric: Mapping[str, Metric],
+    unit: Mapping[str, Unit],
+    harm: Mapping[str, Harm],
+) -> None:
+    for document in documents:
+        if not _SHA256.fullmatch(document.value.document_id):
+            raise document.fault("document_id is no sha256 in hex")
+        if not (document.value.file_name and document.value.title and document.value.publisher):
+            raise document.fault("file_name, title or publisher is empty")
+    known = {document.value.quoted_document for document in documents}
+    ids = {entry.value.quoted_id for entry in entries}
+    sentences: dict[str, tuple[str, str, str, str]] = {}
+    parts: set[tuple[str, str]] = set()
+    for entry in entries:
+        found = entry.value
+        _check_range(entry)
+        _check_amount(entry, found.quoted_value, found.value_low, found.value_high, found.comparator)
+        entry.require("quoted_document", found.quoted_document, known)
+        sentence = (found.quoted_document, found.char_start, found.char_end, found.text_sha256)
+        if sentences.setdefault(found.quoted_id, sentence) != sentence:
+            raise entry.fault(f"{found.quoted_id} is one sentence and cannot stand at two places")
+        if (found.quoted_id, found.part) in parts:
+            raise entry.fault(f"part {found.part} of {found.quoted_id} stands here twice")
+        parts.add((found.quoted_id, found.part))
+        if bool(found.comparator) != bool(found.unit_measure):
+            raise entry.fault("a number needs a unit_measure, and nothing else has one")
+        _check_quoted_codes(entry, metric, unit, harm, ids)
+
+
+def _check_range(entry: _Entry[QuotedFigure]) -> None:
+    found = entry.value
+    if not re.fullmatch("[A-Z][1-9][0-9]*", found.quoted_id) or not re.fullmatch("[1-9]", found.part):
+        raise entry.fault(f"{found.quoted_id!r}, part {found.part!r}: must be like B11 and 2")
+    if not (found.char_start.isdecimal() and found.char_end.isdecimal()):
+        raise entry.fault(f"characters {found.char_start!r} to {found.char_end!r} are no whole numbers")
+    if int(found.char_start) >= int(found.char_end):
+        raise entry.fault(f"characters {found.char_start} to {found.char_end} hold nothing")
+    if not _SHA256.fullmatch(found.text_sha256):
+        raise entry.fault("text_sha256 is no sha256 in hex")
+    if not found.what:
+        raise entry.fault("what is empty")
+
+
+def _check_amount(entry: _Entry[_T], value: str, low: str, high: str, comparator: str) -> None:
+    """A value, or both ends of a range, with a comparator; or none of them."""
+    for text in (value, low, high):
+        if text and not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text):
+            raise entry.fault(f"{text!r} is no number written as 1500 or 0.5")
+    if bool(low) != bool(high) or (value and low) or (low and float(low) >= float(high)):
+        raise entry.fault("give a value, or a lower and a higher bound")
+    if bool(comparator) != bool(value or low) or comparator not in ("", *COMPARATORS):
+        raise entry.fault(f"comparator {comparator!r} must be one of {' '.join(COMPARATORS)}, and only with a number")
+
+
+def _check_quoted_codes(
+    entry: _Entry[QuotedFigure],
+    metric: Mapping[str, Metric],
+    unit: Mapping[str, Unit],
+    harm: Mapping[str, Harm],
+    ids: Container[str],
+) -> None:
+    found = entry.value
+    listed: tuple[tuple[str, Container[str]], ...] = (
+        ("metric", metric), ("unit_measure", unit), ("harm", harm), ("ref_area", areas()), ("redundant_with", ids),
+    )  # fmt: skip
+    for column, codes in listed:
+        if code := getattr(found, column):
+            entry.require(column, code, codes)
+    for area in found.named_areas.split():
+        entry.require("named_areas", area, areas())
+    if found.metric and metric[found.metric].unit_measure != found.unit_measure:
+        raise entry.fault(f"{found.metric} is counted in {metric[found.metric].unit_measure}, not {found.unit_measure}")
+
+
+def _check_conflicts(entries: Iterable[_Entry[QuotedConflict]], quoted: Iterable[tuple[str, str]]) -> None:
+    ids = {quoted_id for quoted_id, _ in quoted}
+    seen: set[str] = set()
+    for entry in entries:
+        found = entry.value
+        if not re.fullmatch("C[1-9][0-9]*", found.conflict_id) or found.conflict_id in seen:
+            raise entry.fault(f"conflict_id {found.conflict_id!r} is not like C2, or stands here for the second time")
+        seen.add(found.conflict_id)
+        for quoted_id in found.quoted_ids.split():
+            entry.require("quoted_ids", quoted_id, ids)
+        if found.verdict not in VERDICTS:
+            raise entry.fault(f"verdict {found.verdict!r} must be one of {', '.join(VERDICTS)}")
+        if found.read_comparator not in ("", *COMPARATORS):
+            raise entry.fault(f"read_comparator {found.read_comparator!r} is no comparator")
+        if not (found.title and found.handling and found.citation):
+            raise entry.fault("title, handling or citation is empty")
+
+
+def _check_conflict_values(
+    conflicts: Iterable[_Entry[QuotedConflict]],
+    entries: Iterable[_Entry[QuotedConflictValue]],
+    quoted: Container[tuple[str, str]],
+    metric: Mapping[str, Metric],
+    unit: Mapping[str, Unit],
+) -> None:
+    known = {conflict.value.conflict_id for conflict in conflicts}
+    keys: set[tuple[str, str]] = set()
+    for entry in entries:
+        found = entry.value
+        if not re.fullmatch(r"(?:[a-z_]+=[^\s=]+)?", found.dimension):
+            raise entry.fault(f"dimension {found.dimension!r} is not written as study=ijm_osec_2020")
+        entry.require("conflict_id", found.conflict_id, known)
+        _check_amount(entry, found.amount, found.value_low, found.value_high, found.comparator)
+        if sum(map(bool, (found.quoted_id, found.comparator, found.term))) != 1:
+            raise entry.fault("give a quoted figure, a number or a term, one of the three")
+        if found.quoted_id and (found.quoted_id, found.part) not in quoted:
+            raise entry.fault(f"part {found.part!r} of {found.quoted_id!r} is not in quoted_figure.csv")
+        listed: tuple[tuple[str, Container[str]], ...] = (
+            ("metric", metric), ("unit_measure", unit), ("ref_area", areas()),
+        )  # fmt: skip
+        for column, codes in listed:
+            if code := getattr(found, column):
+                entry.require(column, code, codes)
+        if found.evidence not in EVIDENCE or (found.evidence == "quoted") != bool(found.quoted_id):
+            raise entry.fault(f"evidence {found.evidence!r} must be one of {', '.join(EVIDENCE)}; quoted for a quote")
+        if not (found.said_by and found.what and (found.citation or found.quoted_id)):
+            raise entry.fault("said_by, what or citation is empty")
+        if (found.conflict_id, found.value_key) in keys or not _CODE.fullmatch(found.value_key):
+            raise entry.fault(f"value_key {found.value_key!r} is no code, or stands here twice")
+        keys.add((found.conflict_id, found.value_key))
+
+
+def _check_conflict_steps(entries: Iterable[_Entry[QuotedConflictStep]], keys: Container[tuple[str, str]]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for entry in entries:
+        found = entry.value
+        used = (found.left_key, found.against_key, *([found.right_key] if found.operator else []))
+        for key in used:
+            if (found.conflict_id, key) not in keys:
+                raise entry.fault(f"{found.conflict_id} has no value {key!r} in quoted_conflict_value.csv")
+        if found.operator not in ("", "*", "/", "+", "-") or (bool(found.operator) != bool(found.right_key)):
+            raise entry.fault(f"operator {found.operator!r} must be one of * / + - with a right_key, or empty without")
+        if found.relation not in COMPARATORS or found.expected not in ("holds", "fails"):
+            raise entry.fault(f"relation {found.relation!r} or expected {found.expected!r} is not known")
+        if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", found.tolerance) or not found.what:
+            raise entry.fault(f"tolerance {found.tolerance!r} is no number, or what is empty")
+        if (found.conflict_id, found.step) in seen or not re.fullmatch("[1-9][0-9]?", found.step):
+            raise entry.fault(f"step {found.step!r} of {found.conflict_id} is no number, or stands here twice")
+        seen.add((found.conflict_id, found.step))
 
 
 def _check_corrections(entries: Iterable[_Entry[Correction]]) -> None:

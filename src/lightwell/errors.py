@@ -13,8 +13,16 @@ class FetchError(LightwellError):
     """A document could not be fetched or taken in; the reason is also in the ledger."""
 
 
+class NotPublishedError(FetchError):
+    """The publisher has nothing at this address: not yet, or no longer."""
+
+
 class ArchiveError(LightwellError):
     """The archive could not be written, or does not hold a document as the ledger says it was stored."""
+
+
+class StoreError(ArchiveError):
+    """The object storage that holds the data home does not answer, or gave back other bytes than it was given."""
 
 
 class LayoutError(LightwellError):
@@ -23,3 +31,11 @@ class LayoutError(LightwellError):
 
 class BuildError(LightwellError):
     """A release could not be built or published. The published release is untouched."""
+
+
+class OvertakenError(BuildError):
+    """Another machine published while this release was made. This one is not published."""
+
+
+class DumpError(LightwellError):
+    """A dump of statements is damaged or not as published. Nothing of it is counted."""

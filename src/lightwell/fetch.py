@@ -35,11 +35,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadTimeoutError
 
-from lightwell import __version__, archive
+from lightwell import __version__, archive, paging, store
 from lightwell.archive import Attempt
-from lightwell.errors import DeclarationError, FetchError
+from lightwell.errors import DeclarationError, FetchError, LayoutError, NotPublishedError
 from lightwell.settings import Settings
-from lightwell.source import Discovery, DocumentRule, Source
+from lightwell.source import Discovery, DocumentRule, Paging, Source
 from lightwell.tables import json
 
 USER_AGENT = f"Lightwell/{__version__} (+https://github.com/lightwell/lightwell; public aggregate statistics)"
@@ -73,16 +73,24 @@ _SECRET = re.compile(
 
 
 class _AttemptError(Exception):
-    """An attempt came to nothing. `by_hand`: a person with a browser would probably succeed."""
+    """An attempt came to nothing. `by_hand`: a person with a browser would probably succeed. `passing`: so may a
+    script, some minutes later."""
 
-    def __init__(self, reason: str, status: int | None = None, *, by_hand: bool = False) -> None:
+    passing = False
+
+    def __init__(
+        self, reason: str, status: int | None = None, *, by_hand: bool = False, passing: bool | None = None
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.by_hand = by_hand
+        self.passing = self.passing if passing is None else passing
 
 
 class _PassingError(_AttemptError):
     """The same request may well succeed later; `wait` is the number of seconds the host asked for."""
+
+    passing = True
 
     def __init__(self, reason: str, status: int | None = None, *, wait: float | None = None) -> None:
         super().__init__(reason, status, by_hand=status in _BLOCKED)
@@ -91,6 +99,8 @@ class _PassingError(_AttemptError):
 
 class _UnreachableError(_AttemptError):
     """The host is not asked again in this run."""
+
+    passing = True
 
 
 def _forbid_private_peer(address: str) -> None:
@@ -181,6 +191,7 @@ class _Errand:
     history: list[Attempt]
     made: list[Attempt] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
+    passing: str | None = None  # a reason for which it is worth asking again soon
 
     def note(self, attempt: Attempt) -> Attempt:
         archive.record(self.client.settings, attempt)
@@ -192,6 +203,7 @@ class _Errand:
 
     def fail(self, url: str, error: _AttemptError) -> Attempt:
         reason = f"{error}{_by_hand(self.source, url) if error.by_hand else ''}"
+        self.passing = str(error) if error.passing else self.passing
         return self.note(_failed(self.source, url, reason, error.status))
 
     def newest(self, urls: Collection[str]) -> Attempt | None:
@@ -231,6 +243,71 @@ def fetch(
     return errand.made
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What asking for one document, or for the pages that link to documents, came to."""
+
+    attempts: list[Attempt]  # in order, each in the ledger
+    addresses: list[list[str]]  # of discovery: the alternatives of each document that is to be asked for
+    passing: str | None  # why it is worth asking again soon: a host that cannot be reached, a dropped connection
+
+
+def discover(source: Source, settings: Settings, *, today: date, client: Client | None = None) -> Asked:
+    """The addresses of every document that is due on `today`: those of the declaration, then what its pages link to.
+
+    Only a page that fails leaves a ledger line. `fetch_one` asks for each. Raises what `fetch` raises.
+    """
+    if client is None:
+        with Client(settings) as own:
+            return discover(source, settings, today=today, client=own)
+    errand = _Errand(source, client, None, archive.attempts(settings, source.id))
+    found = list(due(source, today))
+    asked = {url for urls in found for url in _asked_first(errand, urls)}
+    with archive.writing(settings):
+        for discovery in source.discover:
+            try:
+                links = _matching_links(errand, discovery)
+            except _AttemptError as error:
+                errand.fail(discovery.page, error)
+                continue
+            found += [[link] for link in links if link not in asked]
+            asked |= set(links)
+    return Asked(errand.made, found, errand.passing)
+
+
+def _asked_first(errand: _Errand, alternatives: list[str]) -> list[str]:
+    """The address at which a document of several addresses is asked for: where it was had before, else the first."""
+    held = errand.newest(alternatives)
+    return [url for url in alternatives if held is None or redacted(url) == held.url][:1]
+
+
+def fetch_one(source: Source, alternatives: list[str], settings: Settings, *, client: Client | None = None) -> Asked:
+    """Ask for one document, which may have several addresses, as `fetch` does for each. Raises what `fetch` raises."""
+    if client is None:
+        with Client(settings) as own:
+            return fetch_one(source, alternatives, settings, client=own)
+    errand = _Errand(source, client, None, archive.attempts(settings, source.id))
+    with archive.writing(settings):
+        settings.archive.mkdir(parents=True, exist_ok=True)
+        _first_of(errand, alternatives)
+    return Asked(errand.made, [alternatives], errand.passing)
+
+
+def take(place: Source, url: str, body: BinaryIO, limit: int, client: Client) -> None:
+    """Ask for one address as politely as for a document, and write what comes to `body`: no archive and no ledger, for
+    what is too large to keep. Of `place` its id, hosts and landing page are used.
+
+    Raises ConnectionError where asking again soon may help, NotPublishedError for 404 and 410, else FetchError.
+    """
+    try:
+        _retry(client, lambda: _once(client, place, url, body, limit, {}))
+    except _AttemptError as error:
+        if error.passing:
+            raise ConnectionError(str(error)) from None
+        raise (NotPublishedError if error.status in (404, 410) else FetchError)(str(error)) from None
+
+
+@store.shared
 def add(
     source: Source, file: Path, settings: Settings, *, url: str | None = None, published: date | None = None
 ) -> Attempt:
@@ -322,6 +399,10 @@ def _attempt(errand: _Errand, url: str) -> Attempt:
     if before is None or before.document_id is None or not archive.holds(settings, before.document_id):
         before = None
     with tempfile.TemporaryFile(dir=settings.archive) as body:
+        if (rule := source.paging(url)) is not None:
+            came = Attempt(source.id, redacted(url), datetime.now(UTC), "unchanged", http_status=200)
+            body.write(_pages(errand, url, rule))
+            return _keep(source, settings, body, came, errand.history)
         asked = _validators(before)
         response = _retry(errand.client, lambda: _once(errand.client, source, url, body, source.max_bytes, asked))
         came = Attempt(
@@ -343,6 +424,28 @@ def _attempt(errand: _Errand, url: str) -> Attempt:
                 last_modified=came.last_modified or before.last_modified,
             )
         return _keep(source, settings, body, came, errand.history)
+
+
+def _pages(errand: _Errand, url: str, rule: Paging) -> bytes:
+    """All pages of an address, joined. One that does not come, or is not as it has to be, fails the whole attempt."""
+
+    def ask(number: int) -> bytes:
+        client, source, address = errand.client, errand.source, paging.address(url, rule, number)
+        page = BytesIO()
+        try:
+            _retry(client, lambda: _once(client, source, address, page, source.max_bytes, {}))
+        except _AttemptError as error:
+            told = {"by_hand": error.by_hand, "passing": error.passing}
+            raise _AttemptError(f"page {number}: {error}", error.status, **told) from None
+        if (found := sniff(page)) != "application/json":
+            what = "HTML" if found == "text/html" else found or "something that is not recognised"
+            raise _AttemptError(f"page {number}: the bytes are {what}, where JSON was due", 200)
+        return page.getvalue()
+
+    try:
+        return paging.gather(ask, rule, errand.source.max_bytes)
+    except LayoutError as error:
+        raise _AttemptError(str(error), 200) from None
 
 
 def _take_in(source: Source, file: Path, settings: Settings, url: str | None, published: date | None) -> Attempt:
@@ -393,7 +496,7 @@ def _unfit(source: Source, body: BinaryIO, size: int, found: str | None) -> str 
         return "the PDF is truncated: its end (%%EOF) is missing"
     if found == "application/json":
         body.seek(0)
-        return json.unfit(body.read())
+        return json.unfit(body.read(), source.texts())
     return None
 
 
@@ -510,9 +613,10 @@ def _retry(client: Client, once: Callable[[], requests.Response]) -> requests.Re
             wait = client.settings.seconds_between_requests * 2 ** (n - 1) if error.wait is None else error.wait
             if wait > client.longest_wait:
                 reason = f"{error}, and asks to wait {wait:.0f} s: run again later"
-                raise _AttemptError(reason, error.status, by_hand=error.by_hand) from None
+                raise _AttemptError(reason, error.status, by_hand=error.by_hand, passing=True) from None
             if n >= client.tries:
-                raise _AttemptError(f"{error} ({n} tries)", error.status, by_hand=error.by_hand) from None
+                reason = f"{error} ({n} tries)"
+                raise _AttemptError(reason, error.status, by_hand=error.by_hand, passing=True) from None
             client.sleep(wait)
     raise AssertionError  # count() does not end
 
@@ -657,7 +761,7 @@ def _in_words(client: Client, host: str, error: requests.RequestException) -> _A
         why = detail.verify_message if isinstance(detail, ssl.SSLCertVerificationError) else "TLS failed"
         return _give_up(client, host, f"{host} has no certificate that can be trusted: {why}")
     if isinstance(error, requests.ReadTimeout):
-        return _AttemptError(f"{host} sent nothing for {settings.read_timeout:g} s")
+        return _AttemptError(f"{host} sent nothing for {settings.read_timeout:g} s", passing=True)
     if isinstance(cause, NewConnectionError):
         return _give_up(client, host, f"{host} cannot be reached: it refuses connections, or there is no network")
     if isinstance(error, requests.ConnectionError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lightwell import codes
 from lightwell.archive import Document
@@ -101,7 +101,7 @@ class Period(NamedTuple):
 
 # --- numbers --------------------------------------------------------------------------------------------------------
 
-_DECIMALS = frozenset({"ratio", "hours", "fte"})  # small numbers: a comma in one may stand for the decimal point
+_DECIMALS = frozenset({"ratio", "hours", "fte", "fold", "per_10000", "per_100000"})  # a comma may be the decimal point
 _FRACTIONS = frozenset({"percent", "days"}) | _DECIMALS  # units whose values need not be whole
 _HOURS = re.compile(r"\s?(?:h|hrs?|hours?)", re.IGNORECASE)  # printed behind the number
 _MISSING = frozenset({"", "-", "--", "–", "—", "n/a"})
@@ -492,7 +492,7 @@ def _observe(figure: Figure, work: _Work) -> Observation:
         value_high=number.high,
         comparator=comparator,
         unit_measure=metric.unit_measure,
-        obs_status=rule.obs_status if number.status == "A" else number.status,
+        obs_status=_status(rule, texts, totals, work) if number.status == "A" else number.status,
         is_total=bool(totals),
         obs_text=figure.text,
         label_text=_label_text(figure, work),
@@ -539,6 +539,7 @@ def _totals(texts: Mapping[str, str], rule: Observe) -> frozenset[str]:
     return frozenset(label for label, pattern in patterns if label in texts and _full(pattern, texts[label]))
 
 
+@lru_cache(maxsize=1 << 14)
 def _full(pattern: str, text: str) -> re.Match[str] | None:
     return re.fullmatch(pattern, text, re.IGNORECASE)
 
@@ -590,11 +591,18 @@ def _look_up(name: str, value: FromLabel, text: str, on: date | None, work: _Wor
         return _Coded(_mapped(name, value, text), {})
     if value.rest == "slug":
         return _Coded(_slug(name, value, text), {})
+    if value.code is not None:
+        return _Coded(_area_code(name, value.code, text), {})
     if name in ("time_period", "metric"):
         return _Coded(text, {})
-    if on is None or name not in ("subject", "ref_area", "harm"):
+    codelist = value.codelist or name
+    if on is None or codelist not in ("subject", "ref_area", "harm"):
         raise _RowError(f"{name}: the label {value.label!r} ({text!r}) needs a map in the declaration")
-    return {"subject": _organisation, "ref_area": _area, "harm": _harm}[name](text, on, work)
+    find = {"subject": _organisation, "ref_area": _area, "harm": _harm}[codelist]
+    found = [find(part, on, work) for part in (text.split(" | ") if isinstance(value.label, tuple) else [text])]
+    if len(said := {coded.code for coded in found}) != 1:
+        raise _RowError(f"{name}: {text!r} of {value.label!r} are {len(said)} codes, {', '.join(sorted(said))}")
+    return found[0]
 
 
 def _is_mapped(value: FromLabel, text: str) -> bool:
@@ -642,6 +650,22 @@ def _area(text: str, _on: date, work: _Work) -> _Coded:
         near = ", ".join(f"{name} ({code})" for name, code, _ in codes.nearest_areas(text))
         raise _RowError(f"ref_area: {text!r} is no area that area_name.csv or ISO 3166 names; the nearest: {near}")
     return _Coded(found.code, found.dimensions)
+
+
+def _area_code(name: str, scheme: Literal["iso3", "m49"], text: str) -> str:
+    found = codes.find_area_code(text, scheme)
+    if found is None:
+        what = {"iso3": "ISO 3166-1 (three letters)", "m49": "UN M49"}[scheme]
+        raise _RowError(f"{name}: {text!r} is no country's code of {what}: map it, or leave it out by `skip`")
+    return found
+
+
+def _status(rule: Observe, texts: Mapping[str, str], totals: frozenset[str], work: _Work) -> str:
+    """The status of a figure that has a value, as declared or as the row's own label says."""
+    code = _code("obs_status", rule.obs_status, texts, totals, None, work).code
+    if code not in work.lists.obs_status:
+        raise _RowError(f"obs_status: {code!r} is in no codelist: correct the declaration's map")
+    return code
 
 
 def _harm(text: str, on: date, work: _Work) -> _Coded:
@@ -696,6 +720,8 @@ def _number(figure: Figure, rule: Observe, unit: str) -> ParsedNumber:
 
 
 def _read(text: str, rule: Observe, unit: str) -> ParsedNumber:
+    if rule.missing is not None and _full(rule.missing, squeeze(text)):
+        return ParsedNumber(None, None, None, None, "O")
     try:
         return parse_number(text, unit, unsigned=rule.percent_sign == "header")
     except ValueError as error:

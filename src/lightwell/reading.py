@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from lightwell import archive, tables
+from lightwell import archive, store, tables
 from lightwell.archive import Document
 from lightwell.errors import BuildError, LayoutError
 from lightwell.settings import Settings, resource
@@ -94,7 +94,9 @@ def _extract(document: Document, source: Source, version: str) -> Reading:
     if document.path is None:
         return replace(found, problem=f"the file is not in the archive: add it again with `lightwell add {source.id}`")
     try:
-        opening = tables.reader(document.media_type).opening(document.path)
+        reader = tables.reader(document.media_type)
+        texts = source.texts() if document.media_type == "application/json" else []
+        opening = reader.opening(document.path, texts) if texts else reader.opening(document.path)
         found = replace(found, title=opening.title, dated_on=opening.dated_on)
         layout = choose_layout(source, opening.text)
         return replace(found, figures=list(source.extractor(document.media_type)(document, layout)))
@@ -199,6 +201,7 @@ def _rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
         yield from reader
 
 
+@store.shared
 def write_edition(sources: Iterable[Source], settings: Settings, folder: Path) -> tuple[int, int]:
     """Write what the archive holds as sorted CSV: documents and figures, whose numbers are returned.
 
@@ -270,8 +273,8 @@ def inputs(sources: Iterable[Source], settings: Settings) -> list[Input]:
     found = {(d.source_id, d.document_id): Input(known[d.source_id], d) for d in held}
     for transcribed in known.values():
         if transcribed.method == "transcribed":
-            document = transcription(transcribed, settings)
-            found[document.source_id, document.document_id] = Input(transcribed, document)
+            for document in transcriptions(transcribed, settings):
+                found[document.source_id, document.document_id] = Input(transcribed, document)
     for document, read in edition():
         if document.source_id in known:
             found.setdefault(
@@ -283,9 +286,19 @@ def inputs(sources: Iterable[Source], settings: Settings) -> list[Input]:
     return [found[key] for key in sorted(found)]
 
 
-def transcription(source: Source, settings: Settings) -> Document:
-    """The reviewed CSV that stands beside a transcribed source's declaration, as a document."""
-    path = folder_of(source.id, settings) / f"{source.id}.csv"
+def transcriptions(source: Source, settings: Settings) -> Iterator[Document]:
+    """The reviewed CSVs that stand beside a transcribed source's declaration, as documents: `<id>.csv` and `earlier`.
+
+    The day on which an earlier edition was published is not known; it is not before the newest period it reports on.
+    """
+    folder = folder_of(source.id, settings)
+    yield _transcription(source, folder / f"{source.id}.csv")
+    for name in source.earlier:
+        older = _transcription(source, folder / name)
+        yield replace(older, title=f"{source.title}: {name}", published_on=None, published_basis=None)
+
+
+def _transcription(source: Source, path: Path) -> Document:
     if source.transcribed_on is None or not path.is_file():
         raise BuildError(f"{source.id} is declared as transcribed, and {path.name} is not beside its declaration")
     content = path.read_bytes()

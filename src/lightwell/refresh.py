@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lightwell import archive, codes, harmonise, quality, reading, source, warehouse
+from lightwell import archive, codes, harmonise, quality, reading, source, store, warehouse
 from lightwell.archive import Attempt, Document
 from lightwell.errors import BuildError, DeclarationError
 from lightwell.harmonise import Harmonised, Quarantined
@@ -79,6 +79,7 @@ def refresh(
     return Refreshed(fetched, release_id, published, read)
 
 
+@store.shared
 def fetch(
     settings: Settings, source_ids: Sequence[str] = (), *, today: date | None = None, progress: Progress = _silent
 ) -> Fetched:
@@ -104,6 +105,7 @@ def choose(settings: Settings, source_ids: Sequence[str]) -> list[Source]:
     return source.list_sources(settings)
 
 
+@store.shared
 def release(settings: Settings, *, force: bool = False, progress: Progress = _silent) -> tuple[str, bool, int]:
     """Build, check and publish, unless the current release was made of the same documents by the same code.
 
@@ -126,13 +128,18 @@ def prepare(items: Sequence[Input], settings: Settings, *, progress: Progress = 
     taken: list[tuple[Source, Document, Reading, Harmonised]] = []
     for done, item in enumerate(items):
         progress(f"read {item.source.id}", done, len(items))
-        document, read = reading.take(item, settings)
-        harmonised = _harmonised(item.source, document, read)
-        taken.append((item.source, _dated(document, harmonised), read, harmonised))
+        taken.append(take(item, settings))
     _refuse_idle_corrections([h for _, _, _, h in taken])
     progress("check", 0, 1)
     verdicts = quality.check_all([(h, document, one) for one, document, _, h in taken])
     return [Prepared(*parts, verdict) for parts, verdict in zip(taken, verdicts, strict=True)]
+
+
+def take(item: Input, settings: Settings) -> tuple[Source, Document, Reading, Harmonised]:
+    """Read and harmonise one document. What it holds never makes this raise."""
+    document, read = reading.take(item, settings)
+    harmonised = _harmonised(item.source, document, read)
+    return item.source, _dated(document, harmonised), read, harmonised
 
 
 def _dated(document: Document, harmonised: Harmonised) -> Document:
@@ -171,11 +178,8 @@ def build(
         inputs_digest=digest,
         built_at=datetime.now(UTC).replace(microsecond=0),
     )
-    before = warehouse.current(settings)
-    known = {s.id for s in sources}
-    expected = {s for s in before.counts if before.counts[s]["observations"] and s in known} if before else set()
     try:
-        checks = _judge(built, expected)
+        checks = judge(built, settings, sources)
         rows = [(p.source, p.document, p.verdict) for p in prepared]
         quality.write_report(built.folder / REPORT, built.release_id, built.built_at, rows, checks)
     except BaseException:
@@ -184,12 +188,19 @@ def build(
     return built
 
 
-def _judge(built: Build, expected: set[str]) -> list[quality.Check]:
+def judge(built: Build, settings: Settings, sources: list[Source]) -> list[quality.Check]:
+    """Run the rules over a built release. Raises BuildError with the first critical one that fails."""
+    before = warehouse.current(settings)
+    known = {s.id for s in sources}
+    expected = {s for s in before.counts if before.counts[s]["observations"] and s in known} if before else set()
     with warehouse.connect(path=built.database) as con:
         checks = quality.check_release(con.execute("SELECT * FROM observation").df(), expected)
-    failed = [c for c in checks if c.severity == "critical" and not c.passed]
-    if failed:
-        raise BuildError(f"the release is refused: {failed[0].name}: {failed[0].observed}")
+        failed = [c for c in checks if c.severity == "critical" and not c.passed]
+        if failed:
+            asked = "SELECT DISTINCT source_id FROM observation WHERE list_contains($ids, observation_id) ORDER BY ALL"
+            blamed = [s for (s,) in con.execute(asked, {"ids": list(failed[0].observation_ids)}).fetchall()]
+            of = f" (of {', '.join(blamed)})" if blamed else ""
+            raise BuildError(f"the release is refused: {failed[0].name}{of}: {failed[0].observed}")
     return checks
 
 

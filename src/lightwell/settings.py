@@ -1,9 +1,13 @@
 """Where things are and what is allowed: the data home, the files that travel with the code, the environment."""
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from lightwell.errors import LightwellError
 
 _PACKAGE = Path(__file__).parent
 
@@ -20,6 +24,24 @@ def resource(name: str) -> Path:
     return checkout / "warehouse" / name if name == "edition" else checkout / name
 
 
+def _home(env: Mapping[str, str]) -> tuple[Path, str | None]:
+    """The data home on this machine, and the object storage it is a copy of, if it is."""
+    named = env.get("LIGHTWELL_HOME") or "warehouse"
+    remote = named.rstrip("/") if "://" in named else None
+    if remote is None:
+        return Path(named).expanduser().absolute(), None
+    if not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/[^/?#\s]+)*", remote):
+        raise LightwellError("LIGHTWELL_HOME is neither a folder nor of the form s3://BUCKET/PREFIX")
+    caches = Path(env.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    name = f"{remote.rpartition('/')[2]}-{hashlib.sha256(remote.encode()).hexdigest()[:12]}"
+    cache = env.get("LIGHTWELL_CACHE")
+    return (Path(cache).expanduser() if cache else caches / "lightwell" / name).absolute(), remote
+
+
+def _pause(env: Mapping[str, str], least: float) -> float:
+    return max(float(env.get("LIGHTWELL_SECONDS_BETWEEN_REQUESTS") or least), least)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One run's settings. `home` is the data home; everything Lightwell writes stands below it."""
@@ -32,20 +54,25 @@ class Settings:
     connect_timeout: float = 6.0
     read_timeout: float = 60.0
     keep_releases: int = 5
+    remote: str | None = None  # s3://BUCKET/PREFIX, of which `home` is this machine's copy, see store.py
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read LIGHTWELL_HOME (default ./warehouse), LIGHTWELL_SOURCES, LIGHTWELL_OFFLINE and the test switch
-        LIGHTWELL_ALLOW_PRIVATE_ADDRESSES (which also lifts the pause between requests)."""
+        """Read LIGHTWELL_HOME (default ./warehouse), which may be s3://BUCKET/PREFIX with its copy on this machine in
+        LIGHTWELL_CACHE (default: the user's cache folder), LIGHTWELL_SOURCES, LIGHTWELL_OFFLINE and the test switch
+        LIGHTWELL_ALLOW_PRIVATE_ADDRESSES (which also lifts the pause between requests, unless
+        LIGHTWELL_SECONDS_BETWEEN_REQUESTS sets it; without the test switch it is a second at least)."""
         env = os.environ if environ is None else environ
         private = env.get("LIGHTWELL_ALLOW_PRIVATE_ADDRESSES", "") == "1"
         sources = env.get("LIGHTWELL_SOURCES")
+        home, remote = _home(env)
         return cls(
-            home=Path(env.get("LIGHTWELL_HOME") or "warehouse").expanduser().absolute(),
+            home=home,
+            remote=remote,
             extra_sources=Path(sources).expanduser().absolute() if sources else None,
             allow_private_addresses=private,
             offline=env.get("LIGHTWELL_OFFLINE", "") == "1",
-            seconds_between_requests=0.0 if private else 1.0,
+            seconds_between_requests=_pause(env, 0.0 if private else 1.0),
         )
 
     @property

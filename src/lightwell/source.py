@@ -40,6 +40,7 @@ def _compiles(pattern: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_compiles)]
+Crontab = Annotated[str, Field(pattern=r"^[0-9*,/-]+( [0-9A-Za-z*,/#?-]+){4}$")]
 Year = Annotated[int, Field(ge=1990, le=2100)]
 
 
@@ -54,12 +55,43 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Pages(_Strict):
+    """Where a page of an API says how many pages and records there are: JSON pointers (RFC 6901) within one page."""
+
+    number: str  # the page's own number
+    pages: str  # how many pages there are
+    total: str  # how many records all pages have together
+    records: str  # the array of the page's records
+    same: list[str] = []  # what every page has to say alike, besides: the day of the data, say
+    first: Annotated[int, Field(ge=0, le=1)] = 1  # the first page's number
+
+
+class Paging(Pages):
+    """How the pages of one address are asked for. All together are one document: see `paging`."""
+
+    parameter: Annotated[str, Field(pattern=r"^[A-Za-z_]+$")]  # of the address: the number of the page
+    most: Annotated[int, Field(ge=1)] = 200  # pages; where there are more, none is taken
+
+
+class Counted(Pages):
+    """A document of pages whose records are counted again when it is read."""
+
+    joined: bool  # the pages stand in one array; else the document is one page as it came, and there must be no other
+
+
 class DocumentRule(_Strict):
     """Where the documents of a range of years are published. `{year}` stands for the year reported on."""
 
     urls: list[str]  # alternatives for one document: mirrors and guessed paths, tried in order
     first: Year | None = None  # first and last year reported on; a rule without a year is one document
     last: Year | None = None
+    paging: Paging | None = None  # of JSON: the address gives its records page by page
+
+    @model_validator(mode="after")
+    def _one_document(self) -> "DocumentRule":
+        if self.paging is not None and any("{year}" in url for url in self.urls):
+            raise ValueError("paging: goes with addresses without {year}")
+        return self
 
 
 class Discovery(_Strict):
@@ -150,26 +182,35 @@ class Layout(_Strict):
     tables: list[Table]
     ignore_sheets: list[Pattern] = []  # names of sheets that hold no data of ours; any other needs a table
     ignore: list[Pattern] = []  # whole lines or rows that are no data
+    counted: Counted | None = None  # of JSON that an API gives in pages: the records must be as many as it says
+    texts: list[Pattern] = []  # of JSON: pointers whose texts describe a series or its method, however long
 
 
 class FromLabel(_Strict):
     """How one field of an observation is filled from a figure's labels."""
 
-    label: str | tuple[str, ...]  # the label to read; several are read as one text, joined by " | ", and need a map
+    label: str | tuple[str, ...]  # several are read as one text, joined by " | ", for a map, or agree on a code
+    codelist: Literal["ref_area"] | None = None  # of a dimension: the codelist that names its codes
+    code: Literal["iso3", "m49"] | None = None  # of an area: the label is a code of ISO 3166-1 or UN M49, never a name
     map: dict[Pattern, str] | None = None  # pattern over the whole printed text -> code; None: the field's codelist
     rest: Literal["refuse", "codelist", "slug"] = "refuse"  # what the map does not know: the codelist's, or its words
     total: str | None = None  # the code where the label is a total
 
     @model_validator(mode="after")
     def _closed(self) -> "FromLabel":
-        if isinstance(self.label, tuple) and (self.map is None or self.total is not None):
-            raise ValueError("label: several labels together need a map, and have no total")
+        if isinstance(self.label, tuple) and (
+            (self.map is None and self.rest != "codelist") or self.rest == "slug" or self.total is not None
+        ):
+            raise ValueError(
+                "label: several labels together need a map, and have no total (or `rest: codelist`, to agree on a code)"
+            )
         return self
 
     def text(self, labels: Mapping[str, str]) -> str:
         """What a figure's labels say for this field; a label that the figure does not have reads as an empty text."""
-        names = (self.label,) if isinstance(self.label, str) else self.label
-        return " | ".join(labels.get(name, "") for name in names)
+        if isinstance(self.label, str):
+            return labels.get(self.label, "")
+        return " | ".join([labels.get(name, "") for name in self.label])
 
 
 Value = str | FromLabel
@@ -191,8 +232,9 @@ class Observe(_Strict):
     freq: Literal["A", "S", "Q", "M", "D", "_O", "*"] = "A"  # _O: a time range; *: as each period says
     comparator: Value = "="  # one of = > < ~ >= <=, where the printed number does not say
     reporter: Value | None = None  # default: the source's
-    obs_status: Literal["A", "E", "P", "B"] = "A"
+    obs_status: Literal["A", "E", "P", "B"] | FromLabel = "A"
     percent_sign: Literal["printed", "header"] = "printed"  # header: it says percent, and the numbers have no sign
+    missing: Pattern | None = None  # a printed word that says that there is no number, such as NaN
     ranks: dict[Pattern, float | None] = {}  # of an ordinal scale: printed word -> place; null: off the scale
     low: str | None = None  # the labels that hold the bounds of the value, such as those of a confidence interval
     high: str | None = None
@@ -229,6 +271,9 @@ class Source(_Strict):
     licence: str
     cadence: Literal["annual", "half-yearly", "quarterly", "monthly", "irregular"]
     published_after_days: int = 0  # usual days from a period's end to its publication
+    owner: Annotated[str, Field(min_length=1)] = "lightwell"  # who looks after it: named in the scheduler's notices
+    schedule: Crontab | None = None  # when the scheduler asks, in UTC; default: by the cadence, spread by the id
+    done_within_hours: Annotated[float, Field(gt=0, le=168)] = 6.0  # a run that is not over by then is told as late
     hosts: list[str]  # nothing is fetched from anywhere else, redirects included
     media_type: MediaTypes  # one, or a list where eras differ; tables.READERS says which module reads each
     max_bytes: int = 20_000_000
@@ -236,6 +281,7 @@ class Source(_Strict):
     discover: list[Discovery] = []
     method: Literal["read", "transcribed"] = "read"
     transcribed_on: date | None = None  # transcribed: the day of the second look at `<id>.csv` beside the declaration
+    earlier: list[str] = []  # transcribed: CSVs beside it of earlier editions, whose values are older vintages
     layouts: list[Layout]
     observe: list[Observe]
     reconcile: list[Reconcile] = []
@@ -251,6 +297,8 @@ class Source(_Strict):
                 raise ValueError(f"hosts: {host} of {url} is not among the allowed hosts")
         if (self.method == "transcribed") != (self.transcribed_on is not None):
             raise ValueError("transcribed_on: goes with method: transcribed, and is needed there")
+        if self.earlier and self.method != "transcribed":
+            raise ValueError("earlier: goes with method: transcribed")
         known = {t.name for layout in self.layouts for t in layout.tables}
         for name in [o.table for o in self.observe] + [r.table for r in self.reconcile]:
             if name not in known:
@@ -265,6 +313,14 @@ class Source(_Strict):
         if importlib.util.find_spec(name) is not None:
             return importlib.import_module(name).extract  # type: ignore[no-any-return]
         return tables.reader(media_type).extract  # type: ignore[no-any-return]
+
+    def texts(self) -> list[str]:
+        """The pointers of JSON documents whose texts are about a series, in any of its layouts."""
+        return [pattern for layout in self.layouts for pattern in layout.texts]
+
+    def paging(self, url: str) -> Paging | None:
+        """How the pages of an address are asked for; None where its answer is one document."""
+        return next((rule.paging for rule in self.documents if url in rule.urls), None)
 
     def extractor_version(self) -> str:
         """Twelve hex digits that change whenever the code or the layouts that read this source change."""

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -17,9 +18,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightwell import __version__, codes
+from lightwell import __version__, codes, store
 from lightwell.archive import Attempt, Document
-from lightwell.errors import BuildError, LightwellError
+from lightwell.errors import BuildError, LightwellError, OvertakenError
 from lightwell.harmonise import Harmonised, Observation, Quarantined
 from lightwell.quality import Verdict
 from lightwell.reading import Reading
@@ -28,6 +29,8 @@ from lightwell.source import Source
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    Connection = DuckDBPyConnection  # by this name the rooms above know it, without DuckDB
 
 _log = logging.getLogger(__name__)
 Row = Mapping[str, object]
@@ -45,6 +48,8 @@ _WRITER: Mapping[str, Option] = {
     "storage_compatibility_version": "v1.0.0",
 }  # every DuckDB from 1.0 on can open the file
 _CHUNK = 2000  # rows in one INSERT; close to DuckDB's vector, where parsing is fastest
+_HELD = ".held-"  # a build that was set aside
+_A_DAY = 24 * 60 * 60
 _TRIES = 5  # a release can be pruned between following the link and opening it
 
 
@@ -105,9 +110,10 @@ def build(
     sources: list[Source],
     inputs_digest: str,
     built_at: datetime,
+    audited: bool = True,
 ) -> Build:
     """Build and audit a release beside the published one. Raises BuildError, and leaves nothing behind, where a row
-    does not fit the schema or an audit finds offenders."""
+    does not fit the schema or an audit finds offenders. Where another step audits it, `audited` is False."""
     import duckdb
 
     release_id = f"{_as_utc(built_at):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -121,7 +127,7 @@ def build(
             "inputs_digest": inputs_digest,
             "duckdb_version": duckdb.__version__,
         }
-        counts = _write(folder / DATABASE, {**rows, "release_info": [info]})
+        counts = _write(folder / DATABASE, {**rows, "release_info": [info]}, audited=audited)
         _sync(folder / DATABASE)
     except (duckdb.Error, OSError) as error:
         _abandon(folder, lock)
@@ -152,6 +158,7 @@ def publish(build: Build, settings: Settings) -> str:
             _write_manifest(build)
             for path in [*build.folder.iterdir(), build.folder]:
                 _sync(path)
+            _share(build, settings)
             folder = build.folder.rename(settings.releases / build.release_id)
             _sync(settings.releases)
             _point(settings, folder)
@@ -162,8 +169,88 @@ def publish(build: Build, settings: Settings) -> str:
     return build.release_id
 
 
+def _share(build: Build, settings: Settings) -> None:
+    try:
+        store.publish(settings, build.release_id, build.folder)
+    except OvertakenError:
+        discard(build)
+        raise
+
+
+def set_aside(build: Build, settings: Settings) -> str:
+    """Let a build outlive its process, for another to check and publish it, and return its id.
+
+    What was set aside more than a day ago and never published is removed. Raises BuildError where the disk refuses.
+    """
+    try:
+        with _locked(settings):
+            for folder in settings.releases.glob(f"{_HELD}*"):
+                if time.time() - folder.stat().st_mtime > _A_DAY:
+                    shutil.rmtree(folder)
+            _write_manifest(build)
+            for path in [*build.folder.iterdir(), build.folder]:
+                _sync(path)
+            build.folder.rename(settings.releases / f"{_HELD}{build.release_id}")
+            os.close(build.lock)
+            _sync(settings.releases)
+    except OSError as error:
+        raise BuildError(f"build {build.release_id} could not be set aside: {error}") from error
+    return build.release_id
+
+
+def held(settings: Settings, inputs_digest: str) -> str | None:
+    """The id of the newest build that was set aside and made of these inputs; None where there is none."""
+    found = [
+        read_release_manifest(path.parent, current=False) for path in settings.releases.glob(f"{_HELD}*/{MANIFEST}")
+    ]
+    same = [r for r in found if r.inputs_digest == inputs_digest]
+    return max(same, key=lambda r: (r.built_at, r.release_id)).release_id if same else None
+
+
+def take_up(settings: Settings, release_id: str) -> Build:
+    """A build that was set aside; no other process takes it up until this one publishes, discards or ends.
+
+    Raises BuildError where there is none of this id: discarded, published, or never set aside.
+    """
+    folder = settings.releases / f"{_HELD}{release_id}"
+    gone = f"build {release_id} is gone: it was published, refused, or built more than a day ago; build anew"
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        raise BuildError(gone) from None
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if not (folder / MANIFEST).is_file():
+        os.close(lock)
+        raise BuildError(gone)
+    made = read_release_manifest(folder, current=False)
+    return Build(release_id, folder, made.built_at, made.inputs_digest, made.counts, made.sources, lock)
+
+
+def put_back(build: Build) -> None:
+    """Leave a build that was taken up to another process."""
+    os.close(build.lock)
+
+
+def publish_held(settings: Settings, release_id: str) -> None:
+    """Publish a build that was set aside. Doing it again, or after a crash on the way, ends in the same release."""
+    try:
+        publish(take_up(settings, release_id), settings)
+    except BuildError:
+        if not (settings.releases / release_id / MANIFEST).is_file():
+            raise
+        with _locked(settings):  # it was published before, and perhaps not yet pointed at
+            if _kept(settings)[0].release_id == release_id and _pointed_at(settings) != release_id:
+                store.publish(settings, release_id, settings.releases / release_id)
+                _point(settings, settings.releases / release_id)
+
+
 def releases(settings: Settings) -> list[Release]:
     """Every release kept, newest publication first."""
+    store.look(settings)
+    return _kept(settings)
+
+
+def _kept(settings: Settings) -> list[Release]:
     pointed, found = _pointed_at(settings), []
     for path in settings.releases.glob(f"[!.]*/{MANIFEST}"):
         try:
@@ -176,6 +263,7 @@ def releases(settings: Settings) -> list[Release]:
 
 def current(settings: Settings) -> Release | None:
     """The published release, or None where nothing is published. Cheap: only the manifest is read."""
+    store.look(settings)
     for _ in range(_TRIES):
         pointed = _pointed_at(settings)
         if pointed is None:
@@ -212,39 +300,80 @@ def rollback(settings: Settings, release_id: str | None = None) -> Release:
 
     Raises BuildError, with the ids there are, where there is none to go back to.
     """
+    store.look(settings, whole=False)
     try:
         with _locked(settings):
             _refuse_file(settings)
-            kept = releases(settings)
+            kept = _kept(settings)
             chosen = _chosen(kept, release_id)
             if chosen is None:
                 wanted = f"no release {release_id!r}" if release_id else "no release before the current one"
                 raise BuildError(f"{wanted}; kept are: {', '.join(r.release_id for r in kept) or 'none'}")
+            store.publish(settings, chosen.release_id, chosen.folder)
             _point(settings, chosen.folder)
     except OSError as error:
         raise BuildError(f"the current release could not be changed: {error}") from error
     return replace(chosen, current=True)
 
 
-def connect(settings: Settings | None = None, *, path: Path | None = None) -> "DuckDBPyConnection":
+def connect(
+    settings: Settings | None = None,
+    *,
+    path: Path | None = None,
+    as_of: date | None = None,
+    writes_files: bool = False,
+) -> "DuckDBPyConnection":
     """A read-only connection to the current release, or to the file at `path`, without file or network access.
 
-    It opens the release itself, not the link: DuckDB would hand a process that still reads the old release the old
-    one again. Raises LightwellError where nothing is published.
+    With `as_of`, observation and every view on it show what was known on that day. `writes_files` is for exports, whose
+    SQL is ours. It opens the release itself, not the link: DuckDB would hand a process that still reads the old release
+    the old one again. Raises LightwellError where nothing is published.
     """
     import duckdb
 
-    link = path or (settings or Settings.from_environment()).database
+    if path is None:
+        settings = settings or Settings.from_environment()
+        store.look(settings)
+        path = settings.database
     for _ in range(_TRIES):
-        target = link.resolve()
+        target = path.resolve()
         if not target.is_file():
             continue
         try:
-            return duckdb.connect(str(target), read_only=True, config=dict(_READER))
+            con = _beside(target) if writes_files else duckdb.connect(str(target), read_only=True, config=dict(_READER))
         except duckdb.Error as error:
             if target.is_file():
                 raise LightwellError(f"{target} cannot be opened: {_first_lines(error)}") from error
-    raise LightwellError(f"there is no warehouse at {link}: run `make warehouse` or `lightwell refresh`")
+            continue
+        if as_of is not None:
+            con.execute(f"SET VARIABLE as_of = DATE '{as_of.isoformat()}'")
+        return con
+    raise LightwellError(f"there is no warehouse at {path}: run `make warehouse` or `lightwell refresh`")
+
+
+def _beside(target: Path) -> "DuckDBPyConnection":
+    """A database in memory with the release attached, read-only: other readers of this process keep their own ways."""
+    import duckdb
+
+    con = duckdb.connect(config={**_NO_EXTENSIONS, "python_enable_replacements": "false"})
+    try:
+        con.execute(f"ATTACH {_quoted(str(target))} AS release (READ_ONLY)")
+        con.execute("USE release")
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+@contextmanager
+def telling(what: str = "{}") -> Iterator[None]:
+    """Within it, an error of DuckDB's is a LightwellError: `what`, with DuckDB's own words in the place of {}."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise LightwellError(what.format(_first_lines(error))) from error
 
 
 def query(
@@ -351,7 +480,7 @@ def _pointed_at(settings: Settings) -> str | None:
 
 
 def _prune(settings: Settings) -> None:
-    for release in releases(settings)[max(settings.keep_releases, 1) :]:
+    for release in _kept(settings)[max(settings.keep_releases, 1) :]:
         if not release.current:
             doomed = release.folder.rename(settings.releases / f".removing-{release.release_id}")
             try:
@@ -368,7 +497,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write(database: Path, rows: Mapping[str, list[Row]]) -> dict[str, dict[str, int]]:
+def _write(database: Path, rows: Mapping[str, list[Row]], *, audited: bool) -> dict[str, dict[str, int]]:
     """Fill a new file and audit it. Returns the counts of each source."""
     import duckdb
 
@@ -379,11 +508,13 @@ def _write(database: Path, rows: Mapping[str, list[Row]]) -> dict[str, dict[str,
         declared = _declared(con)
         for table, listed in {**_codelists(), **rows}.items():
             _insert(con, table, declared, listed)
+        con.execute((sql / "supersede.sql").read_text(encoding="utf-8"))
         for view in sorted((sql / "views").glob("*.sql")):
             con.execute(view.read_text(encoding="utf-8"))
         _inherit_comments(con)
         con.commit()
-        _refuse_offenders(con)
+        if audited:
+            _refuse_offenders(con)
         counted = con.execute(
             "SELECT source_id, documents, periods, observations, quarantined_rows, quarantined_documents "
             "FROM freshness ORDER BY source_id"
@@ -546,6 +677,8 @@ def _observation_row(observation: Observation, prepared: Prepared) -> Row:
         "published_on": _day(document.published_on),
         "retrieved_at": _utc(document.retrieved_at),
         "method": document.method,
+        "known_on": _day(document.published_on or document.retrieved_at.astimezone(UTC).date()),
+        "superseded_on": None,  # sql/supersede.sql finds it, once all are in
     }
 
 

@@ -8,9 +8,10 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus
 
 from lightwell.errors import LayoutError
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from lightwell.source import Layout
 
 Box = tuple[float, float, float, float]  # x0, top, x1, bottom in points, origin at the top left of the page
+
+
+@lru_cache(maxsize=1 << 12)
+def _quoted(text: str | None) -> str | None:
+    return None if text is None else quote_plus(text, safe=",/ ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,13 @@ class Locator:
         parts = {
             "page": self.page,
             "box": None if self.box is None else ",".join(f"{v:.2f}" for v in self.box),
-            "sheet": self.sheet,
-            "cell": self.cell,
+            "sheet": _quoted(self.sheet),
+            "cell": _quoted(self.cell),
             "line": self.line,
-            "column": self.column,
-            "pointer": self.pointer,
+            "column": _quoted(self.column),
+            "pointer": _quoted(self.pointer),
         }
-        return urlencode({k: v for k, v in parts.items() if v is not None}, safe=",/ ")
+        return "&".join([f"{k}={v}" for k, v in parts.items() if v is not None])
 
     @classmethod
     def parse(cls, text: str) -> "Locator":

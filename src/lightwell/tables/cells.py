@@ -51,7 +51,8 @@ class _Columns:
 
 def figures(sheets: Iterable[Sheet], document: "Document", layout: "Layout") -> Iterator[Figure]:
     """Every figure of a document's sheets, table by table. Raises LayoutError for a header or row that fits nothing."""
-    sheets = list(sheets)
+    if layout.stated is not None:
+        sheets = list(sheets)  # read twice
     given = {**address_labels(document, layout), **stated_labels(sheets, layout)}
     found: list[Figure] = []
     for sheet in sheets:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
@@ -17,44 +18,48 @@ if TYPE_CHECKING:
     from lightwell.archive import Document
     from lightwell.source import Layout
 
-_MAX_UNPACKED = 200_000_000  # bytes of all parts together
+_FIRST_ROWS = 12  # of each sheet, that tell one layout from another
+_MAX_UNPACKED = 800_000_000  # bytes of all parts together
 _MAX_RATIO = 200  # of unpacked to packed bytes: more is a bomb, not a report
 
 
 def opening(path: Path) -> Opening:
     """The names of the sheets and the first rows of each: enough to choose a layout."""
-    text = " ".join(
-        f"[{sheet.name}] " + " ".join(cell.text for row in sheet.rows[:12] for cell in row) for sheet in _sheets(path)
-    )
+    first = _sheets(path, rows=_FIRST_ROWS)
+    text = " ".join(f"[{sheet.name}] " + " ".join(cell.text for row in sheet.rows for cell in row) for sheet in first)
     return Opening(title=None, dated_on=None, text=" ".join(text.split())[:20_000])
 
 
 def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     """Every figure of a workbook, sheet by sheet. Raises LayoutError where the document is unlike its layout."""
-    return figures(sheets(document), document, layout)
+    return figures(each_sheet(document), document, layout)
 
 
 def sheets(document: "Document") -> list[Sheet]:
     """The worksheets of a document; a cell's locator is its sheet and A1 reference."""
+    return list(each_sheet(document))
+
+
+def each_sheet(document: "Document") -> Iterator[Sheet]:
+    """The worksheets one after the other: of a large workbook, only one at a time need be held."""
     if document.path is None:
         raise LayoutError(f"the file of document {document.document_id[:12]} is not in the archive")
     return _sheets(document.path)
 
 
-def _sheets(path: Path) -> list[Sheet]:
+def _sheets(path: Path, rows: int | None = None) -> Iterator[Sheet]:
+    """The worksheets, or so many rows of each."""
     _refuse_bomb(path)
-    found = []
     try:
         with CalamineWorkbook.from_path(path) as book:
             for name in book.sheet_names:
                 raw = book.get_sheet_by_name(name)
                 if raw.total_height > MAX_ROWS:
                     raise LayoutError(f"sheet {name} has {raw.total_height:,} rows: is this the right document?")
-                rows = raw.to_python(skip_empty_area=False)
-                found.append(Sheet(name, [_row(name, r, values) for r, values in enumerate(rows, start=1)]))
+                values = raw.to_python(skip_empty_area=False, nrows=rows)
+                yield Sheet(name, [_row(name, r, found) for r, found in enumerate(values, start=1)])
     except (CalamineError, OSError) as error:
         raise LayoutError(f"the workbook cannot be read ({error}); open it by hand") from error
-    return found
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -77,6 +82,8 @@ def _row(sheet: str, number: int, values: Sequence[object]) -> list[Cell]:
 
 def _text(value: object) -> str:
     """What is stored: a whole number without a fraction, another number with all its digits, a day as ISO."""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -86,6 +93,7 @@ def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value).strip()
 
 
+@cache
 def _letters(column: int) -> str:
     letters = ""
     while column:
