@@ -21,10 +21,26 @@ ORIGINALS = ROOT.parent / "shared" / "reports"
 collect_ignore = [] if os.environ.get("LIGHTWELL_TEST_ORCHESTRATION") == "1" else ["orchestration"]  # minutes each
 
 
+SLOW = {  # every test of these files builds a release, or starts processes
+    "test_briefing.py",
+    "test_claims.py",
+    "test_dumps.py",
+    "test_estimate.py",
+    "test_lake.py",
+    "test_orchestration.py",
+    "test_statements.py",
+    "test_store.py",
+    "test_views_answers.py",
+    "test_views_countries.py",
+    "test_views_platforms.py",
+    "test_views_statements.py",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that builds from the edition, or starts from such a build, takes seconds: it is slow by nature."""
     for item in items:
-        if "_built_once" in getattr(item, "fixturenames", ()):
+        if item.path.name in SLOW or "_built_once" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 

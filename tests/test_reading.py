@@ -302,7 +302,8 @@ def test_the_shipped_figures_add_up_to_the_printed_totals() -> None:
 
 def test_the_shipped_figures_each_have_a_page_and_a_box() -> None:
     for document, shipped in reading.edition():
-        assert document.url is not None
+        compiled = document.source_id == "us_tip_tiers"  # by researchers; nobody says where it was published
+        assert document.url is not None or compiled
         assert shipped.figures
         if document.media_type == "application/pdf":
             assert all(f.locator.page and f.locator.box for f in shipped.figures), document.title

@@ -44,7 +44,7 @@ def test_the_edition_adds_up_to_what_was_counted_by_day(edition: Harmonised) -> 
     for one in edition.observations:
         sums[one.metric, one.harm] += int(one.obs_value or 0)
         assert (one.comparator, one.ref_area, one.reporter) == ("=", "EUE", "european_commission")
-        assert one.cited_url == "https://pypi.org/project/shantay/0.6.0/"
+        assert one.cited_url == "https://github.com/apparebit/shantay"
     assert sums == {
         ("dsa_statements", "_Z"): 36_244_307_503,  # of the platforms with any mark of minors
         ("dsa_statements", "minor_safety"): 84_905_587,

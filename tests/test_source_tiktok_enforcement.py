@@ -175,7 +175,7 @@ def test_half_years_and_quarters_keep_their_length(path: Path) -> None:
         (4, "Kindness", "harm: 'Kindness' is not in harm_label.csv for tiktok_enforcement"),
         (5, "Guessed", "metric: 'Category share | Guessed'"),
         (6, "Robots", "dimension task: 'Robots'"),
-        (9, "41.1%", "number: '41.1%' has percent sign but its unit is ratio"),
+        (9, "41.1%", "number: '41.1%' has a percent sign but its unit is ratio"),
         (9, "-0.4", "number: '-0.4' is negative"),
         (9, "n.a.", "number: 'n.a.' is not a number"),
     ],
