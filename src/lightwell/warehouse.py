@@ -345,6 +345,7 @@ def connect(
             if target.is_file():
                 raise LightwellError(f"{target} cannot be opened: {_first_lines(error)}") from error
             continue
+        con.execute("SET enable_progress_bar = false")  # it would be printed among the rows
         if as_of is not None:
             con.execute(f"SET VARIABLE as_of = DATE '{as_of.isoformat()}'")
         return con
@@ -503,6 +504,7 @@ def _write(database: Path, rows: Mapping[str, list[Row]], *, audited: bool) -> d
 
     sql = resource("sql")
     with duckdb.connect(str(database), config=dict(_WRITER)) as con:
+        con.execute("SET enable_progress_bar = false")
         con.begin()
         con.execute((sql / "schema.sql").read_text(encoding="utf-8"))
         declared = _declared(con)

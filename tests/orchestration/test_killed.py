@@ -77,9 +77,9 @@ def test_a_publication_that_was_killed_is_finished_and_the_release_is_the_same(s
     releases = airflow.home / "releases"
     airflow.unpause("release")
     run_id = airflow.trigger("release")  # what was announced while it was paused is not remembered
-    wait_for(lambda: airflow.states("release", run_id).get("audit") == ["success"], "the audit")
+    wait_for(lambda: airflow.states("release", run_id).get("build") == ["success"], "the build")
     with (releases / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # so that publishing gets no further than the lock
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the audit needs none; publishing gets no further
         pid = process_of(airflow, "release", run_id, "publish")
         wait_for(lambda: _waits_for_lock(pid), "the publication to stand before the lock", 60)
         os.kill(pid, signal.SIGKILL)
