@@ -26,6 +26,7 @@ SLOW = {  # every test of these files builds a release, or starts processes
     "test_claims.py",
     "test_dumps.py",
     "test_estimate.py",
+    "test_export.py",
     "test_lake.py",
     "test_orchestration.py",
     "test_statements.py",
@@ -34,13 +35,14 @@ SLOW = {  # every test of these files builds a release, or starts processes
     "test_views_countries.py",
     "test_views_platforms.py",
     "test_views_statements.py",
+    "test_warehouse.py",
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that builds from the edition, or starts from such a build, takes seconds: it is slow by nature."""
+    """A test that builds from the edition, starts from such a build or reads whole originals is slow by nature."""
     for item in items:
-        if item.path.name in SLOW or "_built_once" in getattr(item, "fixturenames", ()):
+        if item.path.name in SLOW or {"_built_once", "originals"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
