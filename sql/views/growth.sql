@@ -30,20 +30,19 @@ CREATE MACRO growth(of_metric, from_period, to_period) AS TABLE -- noqa: CP05
     crossed AS (
         SELECT
             ends.series_id,
-            list(series_break.title ORDER BY series_break.time_period, series_break.title) AS breaks_crossed,
+            list(break_in_series.title ORDER BY break_in_series.time_period, break_in_series.title) AS breaks_crossed,
             CASE
-                WHEN count(*) = count(series_break.bridge_metric) AND count(DISTINCT series_break.bridge_metric) = 1
-                    THEN any_value(series_break.bridge_metric)
+                WHEN
+                    count(*) = count(break_in_series.bridge_metric)
+                    AND count(DISTINCT break_in_series.bridge_metric) = 1
+                    THEN any_value(break_in_series.bridge_metric)
             END AS bridge_metric
         FROM ends
-        INNER JOIN series_break
+        INNER JOIN break_in_series
             ON
-                ends.source_id = coalesce(series_break.source_id, ends.source_id)
-                AND ends.metric = coalesce(series_break.metric, ends.metric)
-                AND ends.subject = coalesce(series_break.subject, ends.subject)
-                AND ends.ref_area = coalesce(series_break.ref_area, ends.ref_area)
-                AND ends.from_end < first_day(series_break.time_period)
-                AND ends.to_end >= first_day(series_break.time_period)
+                ends.series_id = break_in_series.series_id
+                AND ends.from_end < break_in_series.starts_on
+                AND ends.to_end >= break_in_series.starts_on
         GROUP BY ends.series_id
     ),
 

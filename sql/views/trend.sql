@@ -15,16 +15,13 @@ CREATE MACRO trend(of_metric) AS TABLE -- noqa: CP05
     crossed AS (
         SELECT
             series.observation_id,
-            list(series_break.title ORDER BY series_break.time_period, series_break.title) AS breaks
+            list(break_in_series.title ORDER BY break_in_series.time_period, break_in_series.title) AS breaks
         FROM series
-        INNER JOIN series_break
+        INNER JOIN break_in_series
             ON
-                series.source_id = coalesce(series_break.source_id, series.source_id)
-                AND series.metric = coalesce(series_break.metric, series.metric)
-                AND series.subject = coalesce(series_break.subject, series.subject)
-                AND series.ref_area = coalesce(series_break.ref_area, series.ref_area)
-                AND series.previous_end < first_day(series_break.time_period)
-                AND series.period_end >= first_day(series_break.time_period)
+                series.series_id = break_in_series.series_id
+                AND series.previous_end < break_in_series.starts_on
+                AND series.period_end >= break_in_series.starts_on
         GROUP BY series.observation_id
     )
 

@@ -82,28 +82,21 @@ def trend(
     )
     span = {"metric": metric, "start": _first_day(start), "end": _last_day(end)}
     found = _ask(settings, sql, span)
-    return Rows(found.columns, found.rows, _breaks(settings, metric, found, by))
+    return Rows(found.columns, found.rows, _breaks(settings, found))
 
 
-def _breaks(settings: Settings, metric: str, found: Rows, by: str | None) -> list[str]:
+def _breaks(settings: Settings, found: Rows) -> list[str]:
     """The declared breaks that lie within the series shown: after the first of its periods, not after the last."""
-    periods: dict[tuple[str, str], list[str]] = {}
-    for row in found.records():
-        periods.setdefault((row["source_id"], row[by] if by else ""), []).append(row["time_period"])
-    known = _ask(
+    crossed = _ask(
         settings,
-        "SELECT source_id, subject, ref_area, time_period, title, description FROM series_break "
-        "WHERE metric IS NULL OR metric = $metric ORDER BY time_period, title",
-        {"metric": metric},
-    ).records()
-    crossed = []
-    for one in known:
-        scope = {"subject": one["subject"], "ref_area": one["ref_area"]}
-        for (source_id, member), shown in periods.items():
-            fits = all(code is None or (name == by and code == member) for name, code in scope.items())
-            if fits and one["source_id"] in (None, source_id) and min(shown) < one["time_period"] <= max(shown):
-                crossed.append(f"Break at {one['time_period']} in {source_id}: {one['title']}. {one['description']}")
-    return list(dict.fromkeys(crossed))
+        "WITH shown AS (SELECT series_id, min(period_end) AS first_end, max(period_end) AS last_end FROM observation "
+        "WHERE observation_id IN (SELECT unnest($ids)) GROUP BY series_id) "
+        "SELECT DISTINCT b.time_period, b.source_id, b.title, b.description FROM break_in_series AS b "
+        "JOIN shown ON b.series_id = shown.series_id AND first_end < starts_on AND last_end >= starts_on "
+        "ORDER BY ALL",
+        {"ids": [row["observation_id"] for row in found.records()]},
+    )
+    return [f"Break at {period} in {source_id}: {title}. {said}" for period, source_id, title, said in crossed.rows]
 
 
 def _first_day(period: str | None) -> str | None:

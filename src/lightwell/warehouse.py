@@ -1,4 +1,4 @@
-"""Build, publish, connect. DuckDB lives only here and in `sql/`, and is imported only when it is used.
+"""Build, publish, connect. DuckDB lives here and in `sql/`, and is imported only when it is used.
 
 A release is a folder with a DuckDB file and a manifest. It is built beside the published one, checked, renamed into
 place and then pointed at by one symlink: a reader opens the old release or the new one, never neither.
@@ -11,10 +11,11 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -498,7 +499,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write(database: Path, rows: Mapping[str, list[Row]], *, audited: bool) -> dict[str, dict[str, int]]:
+def _write(database: Path, rows: Mapping[str, Iterable[Row]], *, audited: bool) -> dict[str, dict[str, int]]:
     """Fill a new file and audit it. Returns the counts of each source."""
     import duckdb
 
@@ -510,6 +511,8 @@ def _write(database: Path, rows: Mapping[str, list[Row]], *, audited: bool) -> d
         declared = _declared(con)
         for table, listed in {**_codelists(), **rows}.items():
             _insert(con, table, declared, listed)
+        con.commit()  # the file is nobody's yet: what is committed need not be held in memory
+        con.begin()
         con.execute((sql / "supersede.sql").read_text(encoding="utf-8"))
         for view in sorted((sql / "views").glob("*.sql")):
             con.execute(view.read_text(encoding="utf-8"))
@@ -542,20 +545,21 @@ def _declared(con: "DuckDBPyConnection") -> dict[str, dict[str, str]]:
 
 
 def _insert(
-    con: "DuckDBPyConnection", table: str, declared: Mapping[str, Mapping[str, str]], rows: Sequence[Row]
+    con: "DuckDBPyConnection", table: str, declared: Mapping[str, Mapping[str, str]], rows: Iterable[Row]
 ) -> None:
     """Rows go in as JSON text, cast to the declared types: as quick as from a DataFrame, many times quicker than
     executemany, and neither that nor a bound parameter's import of pandas is needed. What cannot be cast fails."""
     if table not in declared:
         raise BuildError(f"sql/schema.sql declares no table {table!r}")
     columns = declared[table]
-    for row in rows:
-        if odd := sorted(row.keys() ^ columns.keys()):
-            raise BuildError(f"{table}: column {odd[0]!r} is in sql/schema.sql or in the row, but not in both: {row}")
     structure = json.dumps([{name: _json_type(kind) for name, kind in columns.items()}])
-    for start in range(0, len(rows), _CHUNK):
+    left = iter(rows)
+    while chunk := list(islice(left, _CHUNK)):  # never all at once: a release has very many
+        for row in chunk:
+            if odd := sorted(row.keys() ^ columns.keys()):
+                raise BuildError(f"{table}: column {odd[0]!r} is in sql/schema.sql or the row, but not in both: {row}")
         try:
-            text = json.dumps(rows[start : start + _CHUNK], allow_nan=False)
+            text = json.dumps(chunk, allow_nan=False)
         except ValueError as error:
             raise BuildError(f"{table}: a value is neither a number nor absent: {error}") from error
         values = f"unnest(from_json_strict({_quoted(text)}, {_quoted(structure)}))"
@@ -598,12 +602,12 @@ def _codelists() -> dict[str, list[Row]]:
     return {name: [{k: v or None for k, v in row.items()} for row in rows] for name, rows in lists.items()}
 
 
-def _rows(prepared: list[Prepared], attempts: list[Attempt], sources: list[Source]) -> dict[str, list[Row]]:
+def _rows(prepared: list[Prepared], attempts: list[Attempt], sources: list[Source]) -> dict[str, Iterable[Row]]:
     """The rows of every table that is no codelist, in the order in which they must go in."""
     return {
         "source": [_source_row(s, prepared) for s in sources],
         "document": [_document_row(p) for p in prepared],
-        "observation_vintage": [_observation_row(o, p) for p in prepared for o in _let_in(p)],
+        "observation_vintage": (_observation_row(o, p) for p in prepared for o in _let_in(p)),
         "quarantine": [_quarantine_row(q) for p in prepared for q in _held_back(p)],
         "fetch_outcome": [_attempt_row(a) for a in attempts],
         "provisional_organisation": [row for p in prepared for row in _provisional_rows(p)],
