@@ -14,13 +14,14 @@ import pytest
 
 from lightwell import source
 from lightwell.archive import Document
-from lightwell.settings import Settings
+from lightwell.settings import Settings, resource
 
 ROOT = Path(__file__).parents[1]
 ORIGINALS = ROOT.parent / "shared" / "reports"
 collect_ignore = [] if os.environ.get("LIGHTWELL_TEST_ORCHESTRATION") == "1" else ["orchestration"]  # minutes each
 
 
+SMALL = ("ncmec_by_country", "ncmec_by_esp", "ncmec_ojjdp")
 SLOW = {  # every test of these files builds a release, or starts processes
     "test_briefing.py",
     "test_claims.py",
@@ -42,7 +43,9 @@ SLOW = {  # every test of these files builds a release, or starts processes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that builds from the edition, starts from such a build or reads whole originals is slow by nature."""
     for item in items:
-        if item.path.name in SLOW or {"_built_once", "originals"} & set(getattr(item, "fixturenames", ())):
+        if item.path.name in SLOW or {"_built_once", "_small_once", "originals"} & set(
+            getattr(item, "fixturenames", ())
+        ):
             item.add_marker(pytest.mark.slow)
 
 
@@ -63,14 +66,48 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="session")
 def _built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one release made from the edition, once for all workers. Nobody writes to it: see `built`."""
+    return _released_once(Settings(home=_of_all_workers(tmp_path_factory) / "edition", offline=True))
+
+
+@pytest.fixture(scope="session")
+def small_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The part of the edition that NCMEC published: built in seconds, where it does not matter what a release holds."""
+    whole, folder = resource("edition"), tmp_path_factory.mktemp("small_edition")
+    header, *rows = (whole / "documents.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [row for row in rows if row.split(",")[1] in SMALL]
+    (folder / "documents.csv").write_text("".join([header, *kept]), encoding="utf-8")
+    for name in SMALL:
+        shutil.copytree(whole / "figures" / name, folder / "figures" / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _small_once(small_edition: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one release made from the small edition. Nobody writes to it: see `small`."""
+    home = _of_all_workers(tmp_path_factory) / "small"
+    return _released_once(Settings(home=home, offline=True, edition=small_edition))
+
+
+def _of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def _released_once(settings: Settings) -> Path:
     from lightwell import refresh
 
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with (shared / "edition.lock").open("w") as lock:
+    with settings.home.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        refresh.release(Settings(home=shared / "edition", offline=True))
-    return shared / "edition"
+        refresh.release(settings)
+    return settings.home
+
+
+@pytest.fixture
+def small(_small_once: Path, small_edition: Path, tmp_path: Path) -> Settings:
+    """A data home of the test's own in which the small edition is built and published."""
+    home = tmp_path / "home"
+    shutil.copytree(_small_once, home, symlinks=True)
+    return Settings(home=home, edition=small_edition, allow_private_addresses=True, seconds_between_requests=0.0)
 
 
 @pytest.fixture
@@ -101,8 +138,8 @@ def lightwell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """Run `lightwell` in this process, through `main`, as the installed script does."""
     from lightwell import cli
 
-    for name in ("LIGHTWELL_HOME", "LIGHTWELL_SOURCES", "LIGHTWELL_OFFLINE", "LIGHTWELL_ALLOW_PRIVATE_ADDRESSES"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "SOURCES", "EDITION", "OFFLINE", "ALLOW_PRIVATE_ADDRESSES"):
+        monkeypatch.delenv(f"LIGHTWELL_{name}", raising=False)
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # the handlers of this process stay as they are
 
     def run(*arguments: str | Path) -> Ran:

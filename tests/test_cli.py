@@ -39,6 +39,13 @@ def at(built: Settings, lightwell: Run) -> Run:
     return lambda *arguments: lightwell("--home", built.home, *arguments)
 
 
+@pytest.fixture
+def at_small(small: Settings, lightwell: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in a home where the small edition is built, and will be again."""
+    monkeypatch.setenv("LIGHTWELL_EDITION", str(small.edition))
+    return lambda *arguments: lightwell("--home", small.home, *arguments)
+
+
 def process(settings: Settings, *arguments: str, **options: object) -> "subprocess.Popen[str]":
     environment = {**os.environ, "LIGHTWELL_HOME": str(settings.home), "LIGHTWELL_SOURCES": "", "NO_COLOR": "1"}
     return subprocess.Popen(
@@ -257,56 +264,56 @@ def test_offline_says_so_and_ends_with_what_to_try_next(at: Run) -> None:
 # --- the way of a file -----------------------------------------------------------------------------------------------
 
 
-def test_a_vintage_never_seen_is_added_built_and_exact(at: Run, built: Settings, tmp_path: Path) -> None:
+def test_a_vintage_never_seen_is_added_built_and_exact(at_small: Run, small: Settings, tmp_path: Path) -> None:
     replica = by_country(year=2023)
     pdf = replica.write(tmp_path / "2023.pdf")
-    added = at(
+    added = at_small(
         "add", "ncmec_by_country", pdf, "--published", "2024-05-01", "--url", "https://www.missingkids.org/x.pdf"
     )
     assert added.code == 0
     assert added.out.startswith("added: ")
-    assert at("add", "ncmec_by_country", pdf).out.startswith("already in the archive: ")
-    ran = at("build")
+    assert at_small("add", "ncmec_by_country", pdf).out.startswith("already in the archive: ")
+    ran = at_small("build")
     assert ran.code == 0
     assert "(1 documents read anew)" in ran.out
     assert ran.err == ""
     of_2023 = "FROM observation WHERE source_id = 'ncmec_by_country' AND time_period = '2023'"
-    found = warehouse.query(f"SELECT obs_text {of_2023} AND NOT is_total ORDER BY label_text", built)[1]
+    found = warehouse.query(f"SELECT obs_text {of_2023} AND NOT is_total ORDER BY label_text", small)[1]
     names = sorted((f"2023 | {name.replace(chr(10), ' ')} | reports", number) for name, number in replica.rows)
     assert [text for (text,) in found] == [number for _, number in names]
-    sums = warehouse.query(f"SELECT sum(obs_value) FILTER (NOT is_total), any_value(published_on) {of_2023}", built)[1]
+    sums = warehouse.query(f"SELECT sum(obs_value) FILTER (NOT is_total), any_value(published_on) {of_2023}", small)[1]
     assert replica.total is not None
     ((total, published),) = sums
     assert total == float(replica.total[1].replace(",", ""))
     assert str(published) == "2024-05-01"
-    assert at("build").out.startswith("nothing new: release ")
+    assert at_small("build").out.startswith("nothing new: release ")
 
 
-def test_a_file_that_is_held_back_is_said_by_build(at: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_held_back_is_said_by_build(at_small: Run, tmp_path: Path) -> None:
     lost = replace(by_esp(20, year=2023), total=("Total:", "1"))
-    at("add", "ncmec_by_esp", lost.write(tmp_path / "2023.pdf"))
+    at_small("add", "ncmec_by_esp", lost.write(tmp_path / "2023.pdf"))
     (tmp_path / "junk.pdf").write_bytes(b"%PDF-1.7\njunk\n%%EOF\n")
-    at("add", "ncmec_by_esp", tmp_path / "junk.pdf")
-    ran = at("build")
+    at_small("add", "ncmec_by_esp", tmp_path / "junk.pdf")
+    ran = at_small("build")
     assert ran.code == 0
     assert ran.err.count("in quarantine: ncmec_by_esp ") == 2
     assert "the printed total is 1 " in ran.err
     assert "the PDF cannot be read" in ran.err
-    held = json.loads(at("quarantine", "--json").out)
+    held = json.loads(at_small("quarantine", "--json").out)
     assert len([entry for entry in held if entry["source_id"] == "ncmec_by_esp"]) == 2
 
 
-def test_releases_are_listed_and_gone_back_to(at: Run, built: Settings) -> None:
-    (first,) = json.loads(at("releases", "--json").out)
-    assert at("build", "--force").out.startswith("published release ")
-    second, again = json.loads(at("releases", "--json").out)
+def test_releases_are_listed_and_gone_back_to(at_small: Run, small: Settings) -> None:
+    (first,) = json.loads(at_small("releases", "--json").out)
+    assert at_small("build", "--force").out.startswith("published release ")
+    second, again = json.loads(at_small("releases", "--json").out)
     assert again == {**first, "current": False}
     assert second["current"]
-    assert at("rollback").out == f"current release: {first['release']}\n"
-    now = warehouse.current(built)
+    assert at_small("rollback").out == f"current release: {first['release']}\n"
+    now = warehouse.current(small)
     assert now is not None
     assert now.release_id == first["release"]
-    assert at("rollback", second["release"]).out == f"current release: {second['release']}\n"
+    assert at_small("rollback", second["release"]).out == f"current release: {second['release']}\n"
 
 
 # --- cite, export, doctor --------------------------------------------------------------------------------------------
@@ -327,12 +334,12 @@ def test_an_image_without_the_document_says_what_to_do(at: Run, built: Settings,
     assert not (tmp_path / "page.png").exists()
 
 
-def test_the_image_shows_the_page_with_the_figure_boxed(at: Run, built: Settings, tmp_path: Path) -> None:
-    at("add", "ncmec_by_country", by_country(year=2023).write(tmp_path / "2023.pdf"))
-    at("build")
-    ((observation,),) = warehouse.query(US.replace("2022", "2023"), built)[1]
+def test_the_image_shows_the_page_with_the_figure_boxed(at_small: Run, small: Settings, tmp_path: Path) -> None:
+    at_small("add", "ncmec_by_country", by_country(year=2023).write(tmp_path / "2023.pdf"))
+    at_small("build")
+    ((observation,),) = warehouse.query(US.replace("2022", "2023"), small)[1]
     target = tmp_path / "page.png"
-    ran = at("cite", str(observation), "--image", target)
+    ran = at_small("cite", str(observation), "--image", target)
     assert ran.code == 0, ran.err
     assert str(target) in ran.err
     with Image.open(target) as image:
@@ -349,15 +356,15 @@ def test_export_writes_the_files_it_names(at: Run, tmp_path: Path) -> None:
     assert all(p.is_file() for p in written)
 
 
-def test_doctor_finds_a_damaged_archive_file(at: Run, built: Settings, tmp_path: Path) -> None:
-    assert at("doctor").code == 0
-    added = at("add", "ncmec_by_esp", by_esp(12, year=2023).write(tmp_path / "2023.pdf")).out.split()[-1]
-    assert at("doctor").code == 0
-    archive.path_of(built, added).write_bytes(b"other bytes")
-    ran = at("doctor")
+def test_doctor_finds_a_damaged_archive_file(at_small: Run, small: Settings, tmp_path: Path) -> None:
+    assert at_small("doctor").code == 0
+    added = at_small("add", "ncmec_by_esp", by_esp(12, year=2023).write(tmp_path / "2023.pdf")).out.split()[-1]
+    assert at_small("doctor").code == 0
+    archive.path_of(small, added).write_bytes(b"other bytes")
+    ran = at_small("doctor")
     assert ran.code == 1
     assert f"BAD  archive: archive/{added[:2]}/{added}.pdf of ncmec_by_esp no longer has its sha256" in ran.out
-    assert not all(one["well"] for one in json.loads(at("doctor", "--json").out))
+    assert not all(one["well"] for one in json.loads(at_small("doctor", "--json").out))
 
 
 # --- pipes and signals -----------------------------------------------------------------------------------------------

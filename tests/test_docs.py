@@ -174,7 +174,7 @@ def test_the_changelog_has_a_data_section_for_the_version() -> None:
     assert all("\n### Data\n" in text for text in releases)
 
 
-def test_the_example_of_contributing_works_as_it_stands_there(built: Settings, tmp_path: Path) -> None:
+def test_the_example_of_contributing_works_as_it_stands_there(small: Settings, tmp_path: Path) -> None:
     """Its publisher is made up, so that one that there is stands in for it."""
     (declaration,), (table,) = blocks(CONTRIBUTING, "yaml"), blocks(CONTRIBUTING, "csv")
     folder = tmp_path / "sources"
@@ -182,7 +182,7 @@ def test_the_example_of_contributing_works_as_it_stands_there(built: Settings, t
     text = re.sub(r"^(publisher|reporter): harbour_watch$", r"\1: iwf", declaration, flags=re.MULTILINE)
     (folder / "harbour_watch.yml").write_text(text, encoding="utf-8")
     (tmp_path / "2023.csv").write_text(table, encoding="utf-8")
-    settings = replace(built, extra_sources=folder)
+    settings = replace(small, extra_sources=folder)
     add(source.load("harbour_watch", settings), tmp_path / "2023.csv", settings)
     refresh.release(settings)
     assert answers.held_documents(settings).rows == []

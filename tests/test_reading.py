@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -211,6 +211,11 @@ def test_an_edition_whose_files_disagree_fails(how: str, written: Path) -> None:
         reading.edition(written)
 
 
+def test_a_folder_that_is_no_edition_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"is no edition: .*`lightwell edition --to` writes one"):
+        reading.edition(tmp_path)
+
+
 def test_no_edition_is_written_of_nothing_or_of_what_cannot_be_read(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="is empty: `lightwell add`"):
         reading.write_edition([ESP], settings, tmp_path / "edition")
@@ -225,10 +230,9 @@ def test_no_edition_is_written_of_nothing_or_of_what_cannot_be_read(settings: Se
 
 
 @pytest.fixture
-def shipping(written: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], dict[str, Input]]]:
+def shipping(written: Path) -> Callable[[Settings], dict[str, Input]]:
     """Inputs by source, where the two replicas are what ships with the code."""
-    monkeypatch.setattr(reading, "resource", lambda name: written if name == "edition" else resource(name))
-    yield lambda settings: {i.source.id: i for i in reading.inputs([ESP, COUNTRY], settings)}
+    return lambda settings: {i.source.id: i for i in reading.inputs([ESP, COUNTRY], replace(settings, edition=written))}
 
 
 def test_with_an_empty_archive_the_edition_is_taken(
@@ -261,12 +265,12 @@ def test_where_the_archive_s_file_is_spoilt_the_edition_serves(
 
 @pytest.mark.parametrize(("how", "said"), [("damaged", "no longer has its sha256"), ("missing", "is missing")])
 def test_a_spoilt_file_that_no_edition_has_is_a_document_with_a_problem(
-    how: str, said: str, shipping: Callable[[Settings], dict[str, Input]], settings: Settings
+    how: str, said: str, written: Path, settings: Settings
 ) -> None:
     lone = add_one(ESP, by_esp(14, year=2023), settings)
     assert lone.path is not None
     lone.path.write_bytes(b"%PDF-1.7 other bytes %%EOF") if how == "damaged" else lone.path.unlink()
-    held = reading.inputs([ESP, COUNTRY], settings)
+    held = reading.inputs([ESP, COUNTRY], replace(settings, edition=written))
     assert len(held) == 3
     (spoilt,) = [i for i in held if i.document.document_id == lone.document_id]
     assert isinstance(spoilt.given, Reading)
@@ -289,7 +293,7 @@ PRINTED = {  # figures and printed total, of documents whose parts add up to it
 
 def test_the_shipped_figures_add_up_to_the_printed_totals() -> None:
     found = {}
-    for document, shipped in reading.edition():
+    for document, shipped in reading.edition(resource("edition")):
         if document.source_id in ("ncmec_by_esp", "ncmec_by_country"):
             label = "esp" if document.source_id == "ncmec_by_esp" else "country"
             numbers = [f for f in shipped.figures if f.text.strip("-")]
@@ -301,7 +305,7 @@ def test_the_shipped_figures_add_up_to_the_printed_totals() -> None:
 
 
 def test_the_shipped_figures_each_have_a_page_and_a_box() -> None:
-    for document, shipped in reading.edition():
+    for document, shipped in reading.edition(resource("edition")):
         compiled = document.source_id == "us_tip_tiers"  # by researchers; nobody says where it was published
         assert document.url is not None or compiled
         assert shipped.figures
@@ -314,14 +318,14 @@ def test_the_edition_is_figures_and_nothing_else() -> None:
     files = [p for p in folder.rglob("*") if p.is_file()]
     assert {p.name.partition(".")[2] for p in files} <= {"csv", "csv.gz"}
     with (folder / "documents.csv").open(encoding="utf-8", newline="") as handle:
-        assert len(list(csv.DictReader(handle))) == len(reading.edition()) == len(files) - 1
+        assert len(list(csv.DictReader(handle))) == len(reading.edition(resource("edition"))) == len(files) - 1
 
 
 @pytest.mark.slow
 def test_every_shipped_figure_is_what_the_original_prints(originals: Path, settings: Settings) -> None:
     """The originals are matched by sha256; every PDF of the edition must be among them."""
     paths = {hashlib.sha256(p.read_bytes()).hexdigest(): p for p in originals.rglob("*") if p.is_file()}
-    for document, shipped in reading.edition():
+    for document, shipped in reading.edition(resource("edition")):
         assert document.document_id in paths, f"no original of {document.source_id}: {document.title}"
         one = source.load(document.source_id)
         original = replace(document, path=paths[document.document_id])
@@ -337,5 +341,5 @@ def test_originals_take_over_from_the_edition(originals: Path, settings: Setting
     add(ESP, originals / "ncmec" / "ncmec-by-esp-2022.pdf", settings)
     found = reading.inputs(source.list_sources(), settings)
     transcribed = sum(1 + len(s.earlier) for s in source.list_sources() if s.method == "transcribed")
-    assert len(found) == len(reading.edition()) + transcribed
+    assert len(found) == len(reading.edition(resource("edition"))) + transcribed
     assert [i.document.method for i in found if i.given is None and i.document.method != "transcribed"] == ["added"]

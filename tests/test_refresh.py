@@ -1,6 +1,7 @@
 """The whole path against a publisher on this machine: what is fetched, read, held back, published, and what is said."""
 
 import re
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -88,9 +89,9 @@ class Publisher:
 
 
 @pytest.fixture
-def publisher(httpserver: HTTPServer, built: Settings, tmp_path: Path) -> Publisher:
+def publisher(httpserver: HTTPServer, small: Settings, tmp_path: Path) -> Publisher:
     sources = tmp_path / "sources"
-    one = Publisher(httpserver, replace(built, extra_sources=sources), tmp_path)
+    one = Publisher(httpserver, replace(small, extra_sources=sources), tmp_path)
     httpserver.expect_request(re.compile(".*")).respond_with_handler(one.answer)
     documents = [{"first": 2020, "last": 2023, "urls": [httpserver.url_for("/") + "{year}.pdf"]}]
     declare(sources, "test_esp", "ncmec_by_esp", documents=documents)
@@ -267,8 +268,8 @@ def test_an_unknown_organisation_is_released_and_listed_with_the_nearest_names(p
     assert publisher.total(2022) == [printed_total(replica)]
 
 
-def test_an_unknown_area_holds_the_document_back_and_names_the_nearest(built: Settings, tmp_path: Path) -> None:
-    settings = replace(built, extra_sources=tmp_path / "sources")
+def test_an_unknown_area_holds_the_document_back_and_names_the_nearest(small: Settings, tmp_path: Path) -> None:
+    settings = replace(small, extra_sources=tmp_path / "sources")
     declare(tmp_path / "sources", "test_country", "ncmec_by_country", documents=[])
     good = by_country(year=2022)
     spoilt = replace(good, rows=[("Philipines" if r[0] == "Philippines" else r[0], r[1]) for r in good.rows], year=2023)
@@ -286,21 +287,17 @@ def test_an_unknown_area_holds_the_document_back_and_names_the_nearest(built: Se
 
 
 def test_a_correction_that_fits_no_more_fails_the_build_and_is_named(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, small_edition: Path, tmp_path: Path
 ) -> None:
     """The publisher mends the cell in which `Informational` is misprinted."""
-
-    def mended() -> list[tuple[archive.Document, reading.Reading]]:
-        return [(d, replace(r, figures=[replace(f, labels=_mend(f.labels)) for f in r.figures])) for d, r in shipped]
-
-    def _mend(labels: Any) -> Any:
-        here = labels.get("recipient") == "Federal Law Enforcement" and labels.get("measure") == "International"
-        return {**labels, "measure": "Informational"} if here else labels
-
-    shipped = [pair for pair in reading.edition() if pair[0].source_id == "ncmec_ojjdp"]
-    monkeypatch.setattr(reading, "edition", mended)
+    mended = shutil.copytree(small_edition, tmp_path / "mended")
+    (figures,) = (mended / "figures" / "ncmec_ojjdp").glob("*.csv")
+    text = figures.read_text(encoding="utf-8")
+    wrong = '""Federal Law Enforcement"", ""year"": ""2021"", ""measure"": ""International""'
+    assert wrong in text
+    figures.write_text(text.replace(wrong, wrong.replace("International", "Informational")), encoding="utf-8")
     with pytest.raises(DeclarationError, match=r"correction ojjdp_2021_federal_informational of ncmec_ojjdp .*remove"):
-        refresh.release(settings)
+        refresh.release(replace(settings, edition=mended))
     assert warehouse.current(settings) is None
 
 
@@ -310,8 +307,8 @@ def closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_publishers_that_cannot_be_reached_are_named_once_each_and_soon(built: Settings, tmp_path: Path) -> None:
-    settings = replace(built, extra_sources=tmp_path / "sources")
+def test_publishers_that_cannot_be_reached_are_named_once_each_and_soon(small: Settings, tmp_path: Path) -> None:
+    settings = replace(small, extra_sources=tmp_path / "sources")
     hosts = {"test_esp": "ncmec", "test_more": "ncmec", "test_iwf": "iwf"}
     for n, (source_id, name) in enumerate(hosts.items()):
         url = f"http://127.0.0.{n + 1}:{closed_port()}/{{year}}.pdf"

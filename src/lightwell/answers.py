@@ -225,7 +225,7 @@ def doctor(settings: Settings) -> list[Finding]:
     return [
         _look("declarations", lambda: f"{len(source.list_sources(settings))} sources"),
         _look("codelists", lambda: f"{len(codes.codelists().organisation)} organisations"),
-        _look("edition", lambda: f"{len(reading.edition())} documents"),
+        _look("edition", lambda: f"{len(reading.edition(settings.edition))} documents"),
         *_archive_findings(settings),
         _look("release", lambda: _release_words(settings)),
         *([_look("DAGs", lambda: orchestration.imported(folder))] if (folder := orchestration.dags_folder()) else []),

@@ -378,28 +378,30 @@ def _frame(documents: Sequence[tuple[Harmonised, Document, Source]]) -> "pd.Data
     for i, (h, _, _) in enumerate(documents):
         for o in h.observations:
             said.setdefault((i, o.series_id, o.time_period), set()).add((o.obs_value, o.obs_status))
-    rows = [
-        {
-            "document_number": str(i),
-            "observation_key": f"{i}/{o.observation_id}",
-            "values_of_key": len(said[i, o.series_id, o.time_period]),
-            **_record(o, document, source),
-        }
-        for i, (h, document, source) in enumerate(documents)
-        for o in h.observations
-    ]
-    frame = pd.DataFrame({"row": range(len(rows))}, dtype="int64")
-    for name in rows[0]:
-        values = [row[name] for row in rows]
-        if name in _NUMBERS:
-            frame[name] = pd.Series(values, dtype="float64")
-        elif name in _DAYS:
-            frame[name] = pd.to_datetime(pd.Series(values, dtype="object"))
-        elif name == "is_total":
-            frame[name] = pd.Series(values, dtype="bool")
-        else:
-            frame[name] = pd.Series([v or "" for v in values], dtype="object")
-    return frame
+    columns: dict[str, list[Any]] = {}  # never all rows as records: there are very many
+    for i, (h, document, source) in enumerate(documents):
+        for o in h.observations:
+            record = _record(o, document, source)
+            record["document_number"] = str(i)
+            record["observation_key"] = f"{i}/{o.observation_id}"
+            record["values_of_key"] = len(said[i, o.series_id, o.time_period])
+            for name, value in record.items():
+                columns.setdefault(name, []).append(value)
+    rows = range(sum(len(h.observations) for h, _, _ in documents))
+    typed = {name: _typed(name, columns.pop(name)) for name in list(columns)}
+    return pd.DataFrame({"row": pd.Series(rows, dtype="int64"), **typed})
+
+
+def _typed(name: str, values: list[Any]) -> "pd.Series[Any]":
+    import pandas as pd
+
+    if name in _NUMBERS:
+        return pd.Series(values, dtype="float64")
+    if name in _DAYS:
+        return pd.to_datetime(pd.Series(values, dtype="object"))
+    if name == "is_total":
+        return pd.Series(values, dtype="bool")
+    return pd.Series([value or "" for value in values], dtype="object")
 
 
 _NUMBERS = {"obs_value", "value_low", "value_high", "printed_value", "fraction", "values_of_key"}
@@ -532,16 +534,22 @@ def _seen(seen: Mapping[str, Any]) -> str:
 # ---- the whole warehouse
 
 
+def release_columns() -> list[str]:
+    """The columns of `observation` that the rules of `expectations/release.json` name, by themselves or in a
+    condition."""
+    suite = read_suite(resource("expectations") / "release.json")["expectations"]
+    named = {v for e in suite for k, v in e["kwargs"].items() if k in ("column", "column_A", "column_B")}
+    named |= {c for e in suite for c in e["kwargs"].get("column_list", [])}
+    return sorted(named | {"observation_id", "obs_status", "unit_measure"})
+
+
 def check_release(frame: "pd.DataFrame", previous_sources: set[str] | None) -> list[Check]:
     """Judge the built warehouse's table `observation`: one check a rule of `expectations/release.json`.
 
-    `previous_sources` are the ids of the sources in the release that this one would replace; None where there is none.
-    Raises BuildError where the table lacks a column that a rule names.
+    `frame` has `release_columns` at least. `previous_sources` are the ids of the sources in the release that this one
+    would replace; None where there is none. Raises BuildError where the table lacks a column that a rule names.
     """
-    expectations = read_suite(resource("expectations") / "release.json")["expectations"]
-    named = {v for e in expectations for k, v in e["kwargs"].items() if k in ("column", "column_A", "column_B")}
-    named |= {c for e in expectations for c in e["kwargs"].get("column_list", [])} | {"obs_status", "unit_measure"}
-    if missing := sorted(named - set(frame.columns)):
+    if missing := sorted(set(release_columns()) - set(frame.columns)):
         raise BuildError(f"the table to check has no column {', '.join(missing)}; expectations/release.json names them")
     numbered = frame.reset_index(drop=True).assign(row=range(len(frame)))
     outcomes = _run("release", numbered, {"previous_sources": sorted(previous_sources or ())})

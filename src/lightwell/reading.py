@@ -16,12 +16,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from lightwell import archive, store, tables
 from lightwell.archive import Document
 from lightwell.errors import BuildError, LayoutError
-from lightwell.settings import Settings, resource
+from lightwell.settings import Settings
 from lightwell.source import Layout, Source, folder_of
 from lightwell.tables import Figure, Locator
 
@@ -135,8 +136,14 @@ def _to_json(reading: Reading) -> dict[str, Any]:
     return {**asdict(replace(reading, figures=[], dated_on=None)), "dated_on": dated, "figures": figures}
 
 
+def _figure(table: str, labels: dict[str, str], text: str, locator: str) -> Figure:
+    """A figure that was written down. Its labels are those of many others: each is held in memory once."""
+    shared = {intern(name): intern(label) for name, label in labels.items()}
+    return Figure(intern(table), shared, text, Locator.parse(locator))
+
+
 def _from_json(data: dict[str, Any]) -> Reading:
-    figures = [Figure(table, labels, text, Locator.parse(where)) for table, labels, text, where in data["figures"]]
+    figures = [_figure(*parts) for parts in data["figures"]]
     dated = date.fromisoformat(data["dated_on"]) if data["dated_on"] else None
     return Reading(**{**data, "figures": figures, "dated_on": dated})
 
@@ -151,9 +158,10 @@ _FIGURE_COLUMNS = ["table", "labels", "text", "locator"]
 _LARGE = 256_000  # bytes of text from which a document's figures are kept compressed
 
 
-def edition(folder: Path | None = None) -> list[tuple[Document, Reading]]:
-    """The documents and figures that ship with the code. Raises BuildError where the two files disagree."""
-    folder = folder or resource("edition")
+def edition(folder: Path) -> list[tuple[Document, Reading]]:
+    """The documents and figures of an edition. Raises BuildError where its files disagree, or where it is none."""
+    if not (folder / "documents.csv").is_file():
+        raise BuildError(f"{folder} is no edition: it has no documents.csv; `lightwell edition --to` writes one")
     paths = {p.name.partition(".")[0]: p for p in sorted((folder / "figures").glob("*/*.csv*"))}
     found = []
     for row in _rows(folder / "documents.csv", _DOCUMENT_COLUMNS):
@@ -162,7 +170,7 @@ def edition(folder: Path | None = None) -> list[tuple[Document, Reading]]:
         if path is None or path.parent.name != document.source_id:
             raise BuildError(f"the edition lists {document.title or document.document_id} and has no figures of it")
         figures = [
-            Figure(line["table"], json.loads(line["labels"]), line["text"], Locator.parse(line["locator"]))
+            _figure(line["table"], json.loads(line["labels"]), line["text"], line["locator"])
             for line in _rows(path, _FIGURE_COLUMNS)
         ]
         found.append(
@@ -275,7 +283,7 @@ def inputs(sources: Iterable[Source], settings: Settings) -> list[Input]:
         if transcribed.method == "transcribed":
             for document in transcriptions(transcribed, settings):
                 found[document.source_id, document.document_id] = Input(transcribed, document)
-    for document, read in edition():
+    for document, read in edition(settings.edition):
         if document.source_id in known:
             found.setdefault(
                 (document.source_id, document.document_id), Input(known[document.source_id], document, read)

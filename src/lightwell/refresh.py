@@ -194,7 +194,9 @@ def judge(built: Build, settings: Settings, sources: list[Source]) -> list[quali
     known = {s.id for s in sources}
     expected = {s for s in before.counts if before.counts[s]["observations"] and s in known} if before else set()
     with warehouse.connect(path=built.database) as con:
-        checks = quality.check_release(con.execute("SELECT * FROM observation").df(), expected)
+        observation = con.table("observation")
+        named = [column for column in quality.release_columns() if column in observation.columns]
+        checks = quality.check_release(observation.select(*named).df(), expected)
         failed = [c for c in checks if c.severity == "critical" and not c.passed]
         if failed:
             asked = "SELECT DISTINCT source_id FROM observation WHERE list_contains($ids, observation_id) ORDER BY ALL"
@@ -208,7 +210,7 @@ def inputs_digest(items: Sequence[Input], settings: Settings) -> str:
     """One hash of everything a release depends on: the documents, the declarations, the codelists and the code."""
     digest = hashlib.sha256(f"duckdb {version('duckdb')}".encode())
     package = Path(__file__).parent
-    folders = [package, *(resource(name) for name in ("sql", "expectations", "edition"))]
+    folders = [package, *(resource(name) for name in ("sql", "expectations")), settings.edition]
     files = {
         p for f in folders for p in f.rglob("*") if p.suffix in {".py", ".yml", ".csv", ".gz", ".sql", ".json", ".j2"}
     }

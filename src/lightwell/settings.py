@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightwell.errors import LightwellError
@@ -38,6 +38,10 @@ def _home(env: Mapping[str, str]) -> tuple[Path, str | None]:
     return (Path(cache).expanduser() if cache else caches / "lightwell" / name).absolute(), remote
 
 
+def _folder(named: str | None) -> Path | None:
+    return Path(named).expanduser().absolute() if named else None
+
+
 def _pause(env: Mapping[str, str], least: float) -> float:
     return max(float(env.get("LIGHTWELL_SECONDS_BETWEEN_REQUESTS") or least), least)
 
@@ -48,6 +52,7 @@ class Settings:
 
     home: Path
     extra_sources: Path | None = None  # a folder of declarations beside the packaged ones
+    edition: Path = field(default_factory=lambda: resource("edition"))  # figures that a build takes in unread
     allow_private_addresses: bool = False  # for tests that run a publisher on this machine
     offline: bool = False
     seconds_between_requests: float = 1.0  # a host is asked for one thing a second at most
@@ -59,17 +64,19 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read LIGHTWELL_HOME (default ./warehouse), which may be s3://BUCKET/PREFIX with its copy on this machine in
-        LIGHTWELL_CACHE (default: the user's cache folder), LIGHTWELL_SOURCES, LIGHTWELL_OFFLINE and the test switch
-        LIGHTWELL_ALLOW_PRIVATE_ADDRESSES (which also lifts the pause between requests, unless
-        LIGHTWELL_SECONDS_BETWEEN_REQUESTS sets it; without the test switch it is a second at least)."""
+        LIGHTWELL_CACHE (default: the user's cache folder), LIGHTWELL_SOURCES, LIGHTWELL_EDITION (default: the packaged
+        one), LIGHTWELL_OFFLINE and the test switch LIGHTWELL_ALLOW_PRIVATE_ADDRESSES (which also lifts the pause
+        between requests, unless LIGHTWELL_SECONDS_BETWEEN_REQUESTS sets it; without the test switch it is a second at
+        least)."""
         env = os.environ if environ is None else environ
         private = env.get("LIGHTWELL_ALLOW_PRIVATE_ADDRESSES", "") == "1"
-        sources = env.get("LIGHTWELL_SOURCES")
+        sources, edition = (_folder(env.get(name)) for name in ("LIGHTWELL_SOURCES", "LIGHTWELL_EDITION"))
         home, remote = _home(env)
         return cls(
             home=home,
             remote=remote,
-            extra_sources=Path(sources).expanduser().absolute() if sources else None,
+            extra_sources=sources,
+            edition=edition or resource("edition"),
             allow_private_addresses=private,
             offline=env.get("LIGHTWELL_OFFLINE", "") == "1",
             seconds_between_requests=_pause(env, 0.0 if private else 1.0),
