@@ -370,6 +370,16 @@ def test_doctor_finds_a_damaged_archive_file(at_small: Run, small: Settings, tmp
 # --- pipes and signals -----------------------------------------------------------------------------------------------
 
 
+def test_as_of_a_day_later_documents_are_not_known(at: Run) -> None:
+    sql = "SELECT time_period FROM observation WHERE source_id = 'ncmec_by_esp' AND is_total ORDER BY ALL"
+    newest = json.loads(at("query", sql, "--json").out)[-1]["time_period"]
+    assert newest not in at("query", sql, "--as-of", f"{newest}-12-31", "--json").out
+    periods = [
+        json.loads(at("trend", "cybertip_reports", *day, "--json").out) for day in ((), ("--as-of", "2015-01-01"))
+    ]
+    assert len(periods[0]) > len(periods[1])
+
+
 def test_a_query_comes_from_standard_input(built: Settings) -> None:
     with process(built, "query", "-", "--format", "csv", stdin=subprocess.PIPE) as running:
         out, err = running.communicate("SELECT 6 * 7 AS answer\n", timeout=60)

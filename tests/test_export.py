@@ -433,6 +433,20 @@ def test_a_restatement_has_the_documents_of_all_its_vintages(built: Settings, tm
     assert {s["document_id"] for s in package_of(tmp_path)["sources"]} == {OLD.document_id, NEW.document_id}
 
 
+def test_as_of_a_day_the_views_hold_what_was_known_and_the_package_says_so(built: Settings, tmp_path: Path) -> None:
+    def of_facebook(to: Path, as_of: date | None) -> list[str]:
+        export(built, ["reports_by_organisation"], to, as_of=as_of)
+        with (to / "reports_by_organisation.csv").open(encoding="utf-8", newline="") as handle:
+            return [row["reports"] for row in csv.DictReader(handle) if row["organisation"] == "facebook"]
+
+    assert "21165200" in of_facebook(tmp_path / "now", None)
+    assert "lightwell:as_of" not in package_of(tmp_path / "now")
+    earlier = of_facebook(tmp_path / "then", date(2024, 1, 31))
+    assert "21165208" in earlier
+    assert "21165200" not in earlier
+    assert package_of(tmp_path / "then")["lightwell:as_of"] == "2024-01-31"
+
+
 def test_breaks_that_touch_the_series_are_named_and_no_others(built: Settings, tmp_path: Path) -> None:
     export(built, ["reports_by_organisation"], tmp_path)
     assert [b["break_id"] for b in package_of(tmp_path)["series_breaks"]] == ["ncmec_2021_brands"]

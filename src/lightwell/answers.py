@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ class Rows:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
-def _ask(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
-    columns, rows = warehouse.query(sql, settings, parameters)
+def _ask(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = None, as_of: date | None = None) -> Rows:
+    columns, rows = warehouse.query(sql, settings, parameters, as_of=as_of)
     return Rows(columns, rows, [])
 
 
@@ -50,6 +51,7 @@ def trend(
     where: str | None = None,
     start: str | None = None,
     end: str | None = None,
+    as_of: date | None = None,
 ) -> Rows:
     """One metric over time: the printed totals, or one series for each member of the dimension `by`.
 
@@ -81,11 +83,11 @@ def trend(
         "period_start"
     )
     span = {"metric": metric, "start": _first_day(start), "end": _last_day(end)}
-    found = _ask(settings, sql, span)
-    return Rows(found.columns, found.rows, _breaks(settings, found))
+    found = _ask(settings, sql, span, as_of)
+    return Rows(found.columns, found.rows, _breaks(settings, found, as_of))
 
 
-def _breaks(settings: Settings, found: Rows) -> list[str]:
+def _breaks(settings: Settings, found: Rows, as_of: date | None) -> list[str]:
     """The declared breaks that lie within the series shown: after the first of its periods, not after the last."""
     crossed = _ask(
         settings,
@@ -95,6 +97,7 @@ def _breaks(settings: Settings, found: Rows) -> list[str]:
         "JOIN shown ON b.series_id = shown.series_id AND first_end < starts_on AND last_end >= starts_on "
         "ORDER BY ALL",
         {"ids": [row["observation_id"] for row in found.records()]},
+        as_of,
     )
     return [f"Break at {period} in {source_id}: {title}. {said}" for period, source_id, title, said in crossed.rows]
 

@@ -41,6 +41,10 @@ _CITED = (
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 SourceIds = Annotated[list[str] | None, typer.Argument(help="Source ids; all if none is given.", show_default=False)]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Show what was known that day.", show_default=False),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask nothing of the network.")]
 
 
@@ -98,6 +102,10 @@ def _plain(value: Any) -> Any:
 
 def _print_json(data: Any) -> None:
     typer.echo(json.dumps(_plain(data), ensure_ascii=False, indent=2, default=str))
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
 
 
 def _show(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool = False) -> None:
@@ -268,6 +276,7 @@ def query(
     output: Annotated[str, typer.Option("--format", "-f", help="table, csv, json or parquet.")] = "table",
     to: Annotated[Path | None, typer.Option(help="The file to write; needed for parquet.")] = None,
     cited: Annotated[bool, typer.Option("--cite", help="Add the documents behind the rows.")] = False,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Ask the current release in SQL. Read-only, without access to files or network.
@@ -281,7 +290,7 @@ def query(
     from lightwell.rows import write_rows
 
     form = "json" if as_json else output
-    columns, rows = warehouse.query(sys.stdin.read() if sql == "-" else sql, context.obj)
+    columns, rows = warehouse.query(sys.stdin.read() if sql == "-" else sql, context.obj, as_of=_day(as_of))
     if cited:
         from lightwell import citations
 
@@ -299,6 +308,7 @@ def trend(
     where: Annotated[str | None, typer.Option(help="A SQL condition on observation.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="First period: 2020 or 2020-07.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Last period.")] = None,
+    as_of: AsOf = None,
     output: Annotated[str, typer.Option("--format", "-f", help="table, csv or json.")] = "table",
     as_json: Json = False,
 ) -> None:
@@ -309,7 +319,7 @@ def trend(
     from lightwell import answers
     from lightwell.rows import write_rows
 
-    found = answers.trend(context.obj, metric, by=by, where=where, start=start, end=end)
+    found = answers.trend(context.obj, metric, by=by, where=where, start=start, end=end, as_of=_day(as_of))
     write_rows(found.columns, found.rows, "json" if as_json else output, None)
     for note in found.notes:
         err.print(escape(note))
@@ -522,14 +532,17 @@ def export(
     formats: Annotated[
         list[str] | None, typer.Option("--format", "-f", help="parquet or xlsx, beside the CSV; can be repeated.")
     ] = None,
+    as_of: AsOf = None,
 ) -> None:
     """Write sorted CSV files and a datapackage.json with units, definitions, caveats and every document's citation.
+
+    With --as-of every view shows what was known that day; tables, such as observation_vintage, hold all there is.
 
     Example: lightwell export reports_by_area --to briefing/ --format xlsx
     """
     from lightwell.export import export as write
 
-    for path in write(context.obj, names or [], to, formats=formats or ()):
+    for path in write(context.obj, names or [], to, formats=formats or (), as_of=_day(as_of)):
         typer.echo(str(path))
 
 
@@ -541,7 +554,7 @@ def briefing(
     organisation: Annotated[str | None, typer.Option(help="An organisation: snap, or a name of it.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="First period: 2020 or 2020-07.")] = None,
     end: Annotated[str | None, typer.Option("--until", help="Last period.")] = None,
-    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Show what was known that day.")] = None,
+    as_of: AsOf = None,
 ) -> None:
     """Write a page on one area or organisation as HTML and PDF, with charts, data, citations, caveats and checksums.
 
@@ -552,9 +565,8 @@ def briefing(
     if (area is None) == (organisation is None):
         raise typer.BadParameter("give one of --area and --organisation")
     written = briefings.write(
-        context.obj, to, area=area, organisation=organisation, start=start, end=end,
-        as_of=as_of.date() if as_of else None,
-    )  # fmt: skip
+        context.obj, to, area=area, organisation=organisation, start=start, end=end, as_of=_day(as_of)
+    )
     for path in written:
         typer.echo(str(path))
 
@@ -664,18 +676,26 @@ def statements_reduce(
 
 @statements_app.command("monthly")
 def statements_monthly(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of cubes that `statements reduce` wrote.")],
+    context: typer.Context,
     to: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A folder of cubes; the data home's if not given.")
+    ] = None,
 ) -> None:
     """Write the cubes' counts by platform and month as the CSV that the source dsa_statements reads.
 
     Only days on end are written: a month with a gap in its days is named and left out.
 
+    The data home's cubes are those that the scheduler's tasks reduced, on whichever machine.
+
     Example: lightwell statements monthly cubes/ --to months.csv
     """
-    from lightwell import rows
+    from lightwell import dumps, rows, store
     from lightwell.statements import months
 
+    if folder is None:
+        store.take_cubes(context.obj)
+        folder = dumps.home_of(context.obj)
     made = months.table(folder)
     for platform, month in made.left_out:
         err.print(f"left out: {platform} {month}: not every day between its first and last was reduced", markup=False)

@@ -119,7 +119,9 @@ def describe(
 ) -> dict[str, Any]:
     """The descriptor of a package: of each resource the CSV, which comes first in `written`, and its other forms."""
     _gather(con, resources)
-    release = _records(con, "SELECT release_id, built_at, lightwell_version FROM release_info")[0]
+    release = _records(
+        con, "SELECT release_id, built_at, lightwell_version, getvariable('as_of') AS as_of FROM release_info"
+    )[0]
     package = {
         "profile": "tabular-data-package",
         "name": NAME,
@@ -133,6 +135,7 @@ def describe(
         "series_breaks": [_without_nulls(one) for one in _records(con, _BREAKS)],
         "metrics": _records(con, _METRICS),
         "lightwell:version": release["lightwell_version"],
+        **({"lightwell:as_of": release["as_of"]} if release["as_of"] else {}),
         "lightwell:neutralised": _NEUTRALISED,
         "resources": [_described(con, r, written[r.name], resources) for r in resources],
     }

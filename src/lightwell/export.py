@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,12 @@ _KEYS = {
 }  # primary keys of what declares none itself
 
 
-def export(settings: Settings, names: Sequence[str], to: Path, *, formats: Sequence[str] = ()) -> list[Path]:
+def export(
+    settings: Settings, names: Sequence[str], to: Path, *, formats: Sequence[str] = (), as_of: date | None = None
+) -> list[Path]:
     """Write each named table, view or file of sql/exports into the folder `to`, all of them where none is named, and
-    one `datapackage.json`. CSV always; `formats` may add parquet and xlsx.
+    one `datapackage.json`. CSV always; `formats` may add parquet and xlsx. With `as_of` every view shows what was known
+    on that day.
 
     Rows are sorted by all their columns. A file of sql/exports goes before a view of its name. Other files in `to` are
     left alone; a killed export leaves no `datapackage.json`, and the next one clears up. Raises LightwellError, with
@@ -56,7 +60,7 @@ def export(settings: Settings, names: Sequence[str], to: Path, *, formats: Seque
     if unknown := [name for name in formats if name not in FORMATS]:
         raise LightwellError(f"no format {unknown[0]!r}; there are: {', '.join(FORMATS)}")
     try:
-        with warehouse.connect(settings, writes_files=True) as con:
+        with warehouse.connect(settings, as_of=as_of, writes_files=True) as con:
             selects = exportable(con)
             chosen = list(dict.fromkeys(names or sorted(selects)))
             if unknown := [name for name in chosen if name not in selects]:

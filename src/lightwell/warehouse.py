@@ -379,12 +379,13 @@ def telling(what: str = "{}") -> Iterator[None]:
 
 
 def query(
-    sql: str, settings: Settings, parameters: Mapping[str, Any] | None = None
+    sql: str, settings: Settings, parameters: Mapping[str, Any] | None = None, *, as_of: date | None = None
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of one query on the current release. Raises LightwellError with DuckDB's own words."""
+    """Column names and rows of one query on the current release, as of a day if one is given. Raises LightwellError
+    with DuckDB's own words."""
     import duckdb
 
-    with connect(settings) as con:
+    with connect(settings, as_of=as_of) as con:
         try:
             con.execute(sql, parameters)
             if con.description is None:
