@@ -115,10 +115,11 @@ def _labels(rectangles: Sequence[dict[str, Any]], picture: Picture, top: float) 
     found = []
     for r in rectangles:
         if r["x"] not in stacks:
-            found.append({"mid": r["mid"], "at": r["y2"] + top * 0.045, "text": r["text"], "ink": INK})
+            found.append({"mid": r["mid"], "at": r["y2"] + top * 0.045, "text": r["text"], "ink": INK, "over": True})
         elif r["y2"] - r["y"] > top * 0.08:
             middle = r["y"] + (r["y2"] - r["y"]) / 2
-            found.append({"mid": r["mid"], "at": middle, "text": r["text"], "ink": inks.get(r["series"], INK)})
+            ink = inks.get(r["series"], INK)
+            found.append({"mid": r["mid"], "at": middle, "text": r["text"], "ink": ink, "over": False})
     return found
 
 
@@ -223,16 +224,12 @@ def _format(rectangles: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _numbers(alt: Any, labels: Sequence[Mapping[str, Any]], scale: Any, tall: Any) -> Any:
-    return (
-        alt.Chart(alt.Data(values=list(labels)))
-        .mark_text(baseline="middle", fontSize=9, font=FONT)
-        .encode(
-            x=alt.X("mid:Q", scale=scale),
-            y=alt.Y("at:Q", scale=tall),
-            text="text:N",
-            color=alt.Color("ink:N", scale=None, legend=None),
-        )
-    )
+    """The numbers over and in the bars; those over them clear of any line that is behind."""
+    place = {"x": alt.X("mid:Q", scale=scale), "y": alt.Y("at:Q", scale=tall), "text": "text:N"}
+    chart = alt.Chart(alt.Data(values=list(labels)))
+    form = {"baseline": "middle", "fontSize": 9, "font": FONT}
+    halo = chart.transform_filter("datum.over").mark_text(stroke="white", strokeWidth=3, **form).encode(**place)
+    return halo + chart.mark_text(**form).encode(**place, color=alt.Color("ink:N", scale=None, legend=None))
 
 
 def _rules(alt: Any, rows: Sequence[Mapping[str, Any]], scale: Any) -> list[Any]:

@@ -104,20 +104,23 @@ def columns_of(con: "Connection") -> dict[str, set[str]]:
     return found
 
 
-def number(value: float | None, ids: Iterable[str | None], *, comparator: str = "=", unit: str = "") -> Cell:
+def number(
+    value: float | None, ids: Iterable[str | None], *, comparator: str = "=", unit: str = "", significant: int = 3
+) -> Cell:
     """A value as it is read, with its bound, and its observations; words where there is none."""
     known = tuple(one for one in ids if one)
     if value is None:
         return Number("not printed", known) if known else "not held"
     bound = {"=": "", "~": "about ", ">": "more than ", "<": "fewer than ", ">=": "at least ", "<=": "at most "}
-    return Number(f"{bound.get(comparator, comparator + ' ')}{digits(value)}{unit}", known)
+    return Number(f"{bound.get(comparator, comparator + ' ')}{digits(value, significant)}{unit}", known)
 
 
-def digits(value: float) -> str:
-    """A number with thousands apart: whole as it is, else with three digits that count."""
+def digits(value: float, significant: int = 3) -> str:
+    """A number with thousands apart: whole as it is, else with so many digits that count, or one decimal of a large
+    one."""
     if float(value).is_integer():
         return f"{value:,.0f}"
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:,.3g}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:,.{significant}g}"
 
 
 def selected(con: "Connection", content: Content, name: str, sql: str) -> list[Record]:

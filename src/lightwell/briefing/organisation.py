@@ -248,7 +248,8 @@ def _restatements(
         first, last = (r["first_observation_id"], r["latest_observation_id"])
         what = f"{r['time_period']} {words.get(r['metric'], r['metric'])}, {words.get(r['harm'], r['harm']).lower()}"
         moved = Number(f"{100 * r['relative_difference']:+.1f} %".replace("-", "−"), (first, last))
-        lines.append((what, number(r["first_obs_value"], [first]), number(r["latest_obs_value"], [last]), moved))
+        was = number(r["first_obs_value"], [first], significant=6)  # a small change shows in late digits
+        lines.append((what, was, number(r["latest_obs_value"], [last], significant=6), moved))
     if lines:
         head = ("Figure", "First printed", "Printed last", "Change")
         said = f"{len(rows)} figures were restated; these moved most. The CSV has them all."
