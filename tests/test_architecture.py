@@ -36,8 +36,8 @@ HOMES = {  # library -> where it lives
     "reportlab": ("briefing/paper.py",),
     "requests": ("fetch.py",),
     "protego": ("fetch.py",),
-    "rapidfuzz": ("codes.py",),
-    "pycountry": ("codes.py",),
+    "rapidfuzz": ("codes/find.py",),
+    "pycountry": ("codes/areas.py",),
     "typer": ("cli.py",),
     "airflow": (),
 }
