@@ -88,12 +88,12 @@ def test_platform_and_clearinghouse_stand_side_by_side_with_the_base_named(setti
     ) == [("google", 2022, 190, 200, -10, -5)]
 
 
-def test_accounts_against_reports_are_flagged(settings: Settings) -> None:
-    own = part("", 50, subject="discord", metric="accounts_reported", unit_measure="accounts")
+@pytest.mark.parametrize("accounts", [50, 100])
+def test_accounts_against_reports_are_flagged(settings: Settings, accounts: int) -> None:
+    own = part("", accounts, subject="discord", metric="accounts_reported", unit_measure="accounts")
     publish(settings, [prepared(OLD, observation(OLD, "Discord", 100, subject="discord"), own)])
-    assert ask(settings, "SELECT remark FROM platform_vs_clearinghouse") == [
-        ("another unit: the platform counts accounts",)
-    ]
+    asked = "SELECT platform_unit_measure, explanation FROM platform_vs_clearinghouse"
+    assert ask(settings, asked) == [("accounts", "unit")]
 
 
 def explained(settings: Settings, own: float, counted: float, subject: str = "reddit") -> tuple:

@@ -59,16 +59,9 @@ SELECT
     counted.reports AS clearinghouse_reports,
     own.reports - counted.reports AS platform_minus_clearinghouse,
     100 * (own.reports - counted.reports) / nullif(counted.reports, 0) AS difference_percent_of_clearinghouse,
-    CASE
-        WHEN own.unit_measure <> 'reports' THEN 'another unit: the platform counts ' || own.unit_measure
-        WHEN own.comparator <> '=' THEN 'the platform rounds its count'
-        WHEN abs(own.reports - counted.reports) > 0.05 * counted.reports THEN 'over 5 percent apart: not explained here'
-        WHEN own.reports <> counted.reports THEN 'within 5 percent'
-        ELSE 'equal'
-    END AS remark,
     5 AS tolerance_percent,
     CASE
-        WHEN own.reports = counted.reports THEN 'equal'
+        WHEN own.unit_measure = 'reports' AND own.reports = counted.reports THEN 'equal'
         ELSE coalesce(
             explained.explanation,
             CASE
@@ -103,7 +96,6 @@ COMMENT ON COLUMN platform_vs_clearinghouse.clearinghouse_reports IS 'Reports th
 COMMENT ON COLUMN platform_vs_clearinghouse.platform_minus_clearinghouse IS 'Own count minus NCMEC''s.';
 COMMENT ON COLUMN platform_vs_clearinghouse.difference_percent_of_clearinghouse
 IS 'That difference in percent of NCMEC''s count, the base.';
-COMMENT ON COLUMN platform_vs_clearinghouse.remark IS 'What to know of the difference.';
 COMMENT ON COLUMN platform_vs_clearinghouse.tolerance_percent
 IS 'A difference up to this percentage of the base needs no explanation.';
 COMMENT ON COLUMN platform_vs_clearinghouse.explanation

@@ -202,17 +202,13 @@ LEFT JOIN organisation AS p ON p.organisation = s.publisher
 ORDER BY s.source_id
 """
 _BREAKS = """
-SELECT b.*
-FROM series_break AS b
-WHERE EXISTS (
-    SELECT 1 FROM observed AS o
-    WHERE coalesce(b.source_id, o.source_id) = o.source_id
-        AND coalesce(b.metric, o.metric) = o.metric
-        AND coalesce(b.subject, o.subject) = o.subject
-        AND coalesce(b.ref_area, o.ref_area) = o.ref_area
-        AND CAST(left(b.time_period, 4) AS INTEGER) <= year(o.period_end)
+SELECT *
+FROM series_break
+WHERE break_id IN (
+    SELECT b.break_id FROM observed AS o
+    JOIN break_in_series AS b ON b.series_id = o.series_id AND b.starts_on <= o.period_end
 )
-ORDER BY b.break_id
+ORDER BY break_id
 """
 _METRICS = """
 SELECT m.*
