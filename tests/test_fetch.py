@@ -670,7 +670,7 @@ PACED = """
 import sys
 from datetime import date
 from pathlib import Path
-from lightwell.fetch import Client, _pace
+from lightwell.fetch.asking import Client, _pace
 from lightwell.settings import Settings
 client = Client(Settings(home=Path(sys.argv[1]), seconds_between_requests=0.25))
 for _ in range(3):
