@@ -1,6 +1,8 @@
 """The questions of the house, Q1 to Q21, as SQL files: each runs as it stands, and gives the value it promises."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,16 @@ def test_a_file_begins_with_its_question(path: Path) -> None:
 def test_every_statement_gives_rows(released: Settings, path: Path) -> None:
     for number, rows in enumerate(answers(released, path.name[:3]), start=1):
         assert rows or path.stem == "q05_terms", f"statement {number} of {path.name} gives no row"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_runs_as_it_stands_in_the_shell(released: Settings, path: Path) -> None:
+    shell = Path(sys.executable).with_name("duckdb")
+    ran = subprocess.run(
+        [shell, "-readonly", released.database], stdin=path.open("rb"), capture_output=True, text=True, timeout=60
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout
 
 
 def test_q01_growth(released: Settings) -> None:
