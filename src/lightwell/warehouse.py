@@ -48,6 +48,7 @@ _WRITER: Mapping[str, Option] = {
     **_NO_EXTENSIONS,
     "storage_compatibility_version": "v1.0.0",
 }  # every DuckDB from 1.0 on can open the file
+_OBSERVATION = [f.name for f in fields(Observation) if f.name != "figure"]
 _CHUNK = 2000  # rows in one INSERT; close to DuckDB's vector, where parsing is fastest
 _HELD = ".held-"  # a build that was set aside
 _A_DAY = 24 * 60 * 60
@@ -557,7 +558,8 @@ def _insert(
     left = iter(rows)
     while chunk := list(islice(left, _CHUNK)):  # never all at once: a release has very many
         for row in chunk:
-            if odd := sorted(row.keys() ^ columns.keys()):
+            if row.keys() != columns.keys():
+                odd = sorted(row.keys() ^ columns.keys())
                 raise BuildError(f"{table}: column {odd[0]!r} is in sql/schema.sql or the row, but not in both: {row}")
         try:
             text = json.dumps(chunk, allow_nan=False)
@@ -608,7 +610,7 @@ def _rows(prepared: list[Prepared], attempts: list[Attempt], sources: list[Sourc
     return {
         "source": [_source_row(s, prepared) for s in sources],
         "document": [_document_row(p) for p in prepared],
-        "observation_vintage": (_observation_row(o, p) for p in prepared for o in _let_in(p)),
+        "observation_vintage": (row for p in prepared for row in _observation_rows(p)),
         "quarantine": [_quarantine_row(q) for p in prepared for q in _held_back(p)],
         "fetch_outcome": [_attempt_row(a) for a in attempts],
         "provisional_organisation": [row for p in prepared for row in _provisional_rows(p)],
@@ -671,22 +673,26 @@ def _document_row(prepared: Prepared) -> Row:
     }
 
 
-def _observation_row(observation: Observation, prepared: Prepared) -> Row:
-    columns = {f.name: getattr(observation, f.name) for f in fields(Observation) if f.name != "figure"}
-    document, table = prepared.document, observation.figure.table
-    return {
-        **columns,
-        "dimensions": dict(sorted(observation.dimensions.items())),
-        "period_start": _day(observation.period_start),
-        "period_end": _day(observation.period_end),
-        "table_name": table,
-        "adds_up": any(rule.table == table for rule in prepared.source.reconcile),
+def _observation_rows(prepared: Prepared) -> Iterator[Row]:
+    document = prepared.document
+    sums = {rule.table for rule in prepared.source.reconcile}
+    of_document = {
         "published_on": _day(document.published_on),
         "retrieved_at": _utc(document.retrieved_at),
         "method": document.method,
         "known_on": _day(document.published_on or document.retrieved_at.astimezone(UTC).date()),
         "superseded_on": None,  # sql/supersede.sql finds it, once all are in
     }
+    for observation in _let_in(prepared):
+        yield {
+            **{name: getattr(observation, name) for name in _OBSERVATION},
+            "dimensions": dict(sorted(observation.dimensions.items())),
+            "period_start": _day(observation.period_start),
+            "period_end": _day(observation.period_end),
+            "table_name": observation.figure.table,
+            "adds_up": observation.figure.table in sums,
+            **of_document,
+        }
 
 
 def _quarantine_row(entry: Quarantined) -> Row:
