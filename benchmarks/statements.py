@@ -1,12 +1,15 @@
 """Reducing a dump of the DSA Transparency Database, against what else reads one, in turn on one file.
 
-    python benchmarks/statements.py --rows 2000000 --rounds 3 [--light] [--spark /path/to/python/with/pyspark]
+    python benchmarks/statements.py --rows 2000000 --rounds 3 [--light] [--spark PYTHON] [--shantay PYTHON]
 
 Every contestant is a process of its own that makes the same two cubes from the same statements and prints how many
 statements each holds: a wrong count ends the benchmark. Lightwell and pandas start from the nested zip; `duckdb`,
 `polars scan` and `spark` from CSV files that were unpacked for them beforehand; `polars` from members that two
-processes inflate with isal, unchecked. `zipfile` and `isal` merely inflate: the floor. Peak memory is that of the
-whole tree of processes, sampled every 20 ms. Wall-clock ratios are medians of rounds, each of all contestants in turn.
+processes inflate with isal, unchecked; `dsa-tdb` goes the way of the package of that name, zip by pandas to Parquet,
+Parquet by Spark. `shantay` starts from the zip and makes statistics of its own, richer ones, that are not compared.
+`zipfile` and `isal` merely inflate, `isal, scan` reads one column too: the floor. Interpreters for `--spark` need
+pyspark, pandas, pyarrow and Java, for `--shantay` Python 3.12; neither needs Lightwell. Peak memory is that of the
+whole tree of processes, sampled every 20 ms. Ratios are medians of rounds, each of all contestants in turn.
 """
 
 import argparse
@@ -24,7 +27,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from make_dump import FULL, Plan, make_dump
+from make_dump import _PLATFORMS, FULL, Plan, make_dump
 
 if TYPE_CHECKING:
     from common import Run
@@ -49,7 +52,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--light", action="store_true", help="measure a light dump too")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME")
-    parser.add_argument("--spark", metavar="PYTHON", help="an interpreter with pyspark")
+    parser.add_argument("--spark", metavar="PYTHON", help="an interpreter with pyspark, pandas and pyarrow")
+    parser.add_argument("--shantay", metavar="PYTHON", help="an interpreter with shantay")
     parser.add_argument("--folder", type=Path, help="where to put the dump (default: a temporary folder)")
     parser.add_argument("--only", metavar="NAME")
     parser.add_argument("--path", type=Path)
@@ -66,34 +70,37 @@ def main() -> None:
 
 def compete(folder: Path, given: argparse.Namespace) -> None:
     """Make the dump, run every contestant in turn, print the table."""
-    from common import machine, median, show  # not above: another interpreter that runs Spark has no Lightwell
+    from common import median, show  # not above: another interpreter that runs Spark has no Lightwell
 
     path = make_dump(folder, Plan(given.rows), processes=2)
-    names = [n for n in CONTESTANTS if n not in (*given.without, "lightwell light", "spark")]
-    if given.spark or {"duckdb", "polars scan"} & {*names}:
+    others = {"spark": given.spark, "dsa-tdb": given.spark, "shantay": given.shantay}
+    left_out = {*given.without, *(name for name, python in others.items() if not python)}
+    left_out |= set() if given.light else {"lightwell light"}
+    names = [name for name in CONTESTANTS if name not in left_out]
+    if {"duckdb", "polars scan", "spark"} & {*names}:
         unpack(path, folder / "csv")
-    light = make_dump(folder, Plan(given.rows, "light"), processes=2) if given.light else None
-    names += ["lightwell light"] * bool(light) + ["spark"] * bool(given.spark)
+    light = make_dump(folder, Plan(given.rows, "light"), processes=2) if given.light else path
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for _ in range(given.rounds):
         for name in names:
-            python = given.spark if name == "spark" else sys.executable
-            runs[name].append(measured(python, name, light if light and name == "lightwell light" else path))
-    answers = {name: {run.output.strip() for run in of} for name, of in runs.items() if name not in FLOORS}
+            of = light if name == "lightwell light" else path
+            runs[name].append(measured(others.get(name) or sys.executable, name, of))
+    answers = {name: {run.output.strip() for run in of} for name, of in runs.items() if name not in UNCOUNTED}
     if len(set.union(*answers.values())) != 1:
         raise SystemExit(f"they do not count alike: {answers}")
     own = runs["lightwell"]
     table = [
         [name, f"{median([r.wall for r in of]):.2f}", f"{median([r.cpu for r in of]):.2f}",
          f"{max(r.peak for r in of) / MIB:.0f}", f"{given.rows / median([r.wall for r in of]) / 1e6:.2f}",
-         f"{median([a.wall / b.wall for a, b in zip(own, of, strict=True)]):.2f}"]
+         f"{median([a.wall / b.wall for a, b in zip(own, of, strict=True)]):.2f}",
+         f"{median([a.cpu / b.cpu for a, b in zip(own, of, strict=True)]):.2f}"]
         for name, of in runs.items()
     ]  # fmt: skip
-    title = f"{given.rows:,} statements, zip of {path.stat().st_size / 1e6:.0f} MB, {machine()}"
+    title = f"{given.rows:,} statements, zip of {path.stat().st_size / 1e6:.0f} MB; medians of {given.rounds}"
     counted = next(iter(set.union(*answers.values()))).split()
     notes = [f"all count {int(counted[0]):,} statements, {int(counted[1]):,} of them about minors"]
-    header = ["contestant", "wall s", "cpu s", "peak MB", "M rows/s", "lightwell / it"]
-    show(f"{title}; medians of {given.rounds}", header, table, notes)
+    header = ["contestant", "wall s", "cpu s", "peak MB", "M rows/s", "lightwell / it", "cpu / its"]
+    show(title, header, table, notes)
 
 
 def measured(python: str, name: str, path: Path) -> "Run":
@@ -102,7 +109,7 @@ def measured(python: str, name: str, path: Path) -> "Run":
 
     from common import Run
 
-    ended, peak = Event(), [0]
+    ended, peak, spent = Event(), [0], dict[int, float]()
     command = [python, __file__, "--only", name, "--path", str(path)]
     began = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -114,6 +121,7 @@ def measured(python: str, name: str, path: Path) -> "Run":
             try:
                 for one in [watched, *watched.children(recursive=True)]:
                     held += one.memory_info().rss
+                    spent[one.pid] = sum(one.cpu_times()[:2])
             except psutil.Error:
                 continue
             peak[0] = max(peak[0], held)
@@ -126,7 +134,8 @@ def measured(python: str, name: str, path: Path) -> "Run":
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"{name} ended with {child.returncode}")
-    return Run(wall, used.ru_utime + used.ru_stime, peak[0], output)
+    cpu = max(used.ru_utime + used.ru_stime, sum(spent.values()))  # the former knows nothing of Spark's Java
+    return Run(wall, cpu, peak[0], output)
 
 
 def unpack(path: Path, to: Path) -> None:
@@ -168,6 +177,30 @@ def inflate_isal(path: Path) -> tuple[int]:
 
     with dump.opened(path) as opened:
         return (sum(len(p) for m in opened.members for p in dump.inflated(opened.file, m, path.name)),)
+
+
+def scan_member(where: tuple[Path, int]) -> int:
+    """The number of rows of one CSV file, by one of its columns."""
+    import polars as pl
+    from isal import isal_zlib
+
+    from lightwell.statements import dump
+
+    with dump.opened(where[0]) as opened:
+        member = opened.members[where[1]]
+        data = isal_zlib.decompress(os.pread(opened.file, member.stored, member.offset), -15, member.size)
+    return int(pl.scan_csv(data, infer_schema=False).select(pl.col("created_at").count()).collect().item())
+
+
+def scan_isal(path: Path) -> tuple[int]:
+    """Two processes that inflate and tokenise, with polars, and do nothing with it."""
+    from lightwell.statements import dump
+
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    with dump.opened(path) as opened:
+        work = [(path, at) for at in range(len(opened.members))]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return (sum(pool.map(scan_member, work)),)
 
 
 def with_pandas(path: Path) -> tuple[int, int]:
@@ -292,33 +325,88 @@ def with_polars_scan(path: Path) -> tuple[int, int]:
     return polars_sum([polars_cubes(pl.scan_csv(f"{path.parent}/csv/*.csv", infer_schema=False))])
 
 
-def with_spark(path: Path) -> tuple[int, int]:
-    """`local[2]` over CSV files that somebody else has inflated."""
+def spark_session() -> Any:
     from pyspark.sql import SparkSession
-    from pyspark.sql.types import StringType, StructField, StructType
 
     spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     spark.conf.set("spark.sql.shuffle.partitions", "2")
-    schema = StructType([StructField(name, StringType()) for name in FULL])
-    frame = spark.read.csv(f"{path.parent}/csv", schema=schema, header=True, quote='"', escape='"')
+    return spark
+
+
+def spark_sums(spark: Any, frame: Any) -> tuple[int, int]:
+    """The number of statements in either cube that Spark makes of a frame."""
     frame.createOrReplaceTempView("statements")
     cubes = spark_sql("statements")
     found = [spark.sql(f"SELECT sum(n) FROM ({cube})").collect()[0][0] for cube in cubes]
     return int(found[0]), int(found[1])
 
 
-FLOORS = ("zipfile", "isal")
+def with_spark(path: Path) -> tuple[int, int]:
+    """`local[2]` over CSV files that somebody else has inflated."""
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    spark = spark_session()
+    schema = StructType([StructField(name, StringType()) for name in FULL])
+    return spark_sums(spark, spark.read.csv(f"{path.parent}/csv", schema=schema, header=True, quote='"', escape='"'))
+
+
+def parquet_member(where: tuple[Path, int, Path]) -> int:
+    """One CSV file, all its columns, by pandas into one Parquet file."""
+    import pandas as pd
+
+    for at, member in enumerate(members(where[0])):
+        if at == where[1]:
+            frame = pd.read_csv(member, dtype=str)
+            frame.to_parquet(where[2] / f"{at:05d}.parquet", engine="pyarrow", index=False)
+            return len(frame)
+    raise IndexError(where[1])
+
+
+def with_dsa_tdb(path: Path) -> tuple[int, int]:
+    """Pandas to Parquet in two processes, Parquet to cubes in Spark: the package's way, without its own columns."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        work = [(path, at, Path(folder)) for at in range(sum(1 for _ in members(path)))]
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            list(pool.map(parquet_member, work))
+        spark = spark_session()
+        return spark_sums(spark, spark.read.parquet(folder))
+
+
+def with_shantay(path: Path) -> tuple[int]:
+    """The package's own summary of that day, from an archive as it keeps one."""
+    day = path.stem.split("-")[2:5]
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        place = Path(folder) / "archive" / day[0] / day[1]
+        place.mkdir(parents=True)
+        for file in (path, path.with_name(f"{path.name}.sha1")):
+            os.link(file, place / file.name)
+        said = ["--first", "-".join(day), "--last", "-".join(day), "--offline", "summarize"]
+        where = ["--archive", f"{folder}/archive", "--staging", f"{folder}/staging", "--logfile", f"{folder}/log"]
+        runs = (  # without its look-up of platforms on the web: one here has a quote in its name, which it refuses
+            "import sys, shantay._platform as p; p.sync_web_platforms = p._check_platforms = lambda *_: 'skipped'; "
+            f"p.PlatformNames = tuple(sorted({{*p.PlatformNames, *{list(_PLATFORMS)}}})); "
+            "from shantay.__main__ import main; sys.exit(main())"
+        )
+        command = [sys.executable, "-c", runs, *where, *said]
+        subprocess.run(command, check=True, env={**os.environ, "HOME": folder}, stdout=subprocess.DEVNULL)
+    return (0,)
+
+
+UNCOUNTED = ("zipfile", "isal", "isal, scan", "shantay")
 CONTESTANTS: dict[str, Callable[[Path], tuple[int, ...]]] = {
     "lightwell": lightwell,
     "lightwell 1 worker": lambda path: lightwell(path, 1),
     "lightwell light": lightwell,
     "zipfile": inflate_zipfile,
     "isal": inflate_isal,
+    "isal, scan": scan_isal,
     "duckdb": with_duckdb,
     "polars": with_polars,
     "polars scan": with_polars_scan,
     "pandas": with_pandas,
     "spark": with_spark,
+    "dsa-tdb": with_dsa_tdb,
+    "shantay": with_shantay,
 }
 
 if __name__ == "__main__":

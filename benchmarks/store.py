@@ -20,6 +20,7 @@ from common import MIB, show
 from lightwell import archive, refresh, store, warehouse
 from lightwell.archive import Attempt
 from lightwell.settings import Settings
+from lightwell.store.bucket import bucket_of
 
 DOCUMENTS, EACH = 500, 100_000  # of an archive: how many, and the bytes of each
 SERVER = """
@@ -43,7 +44,7 @@ def storage() -> Iterator[str]:
         AWS_DEFAULT_REGION="us-east-1",
     )  # fmt: skip
     try:
-        store._bucket(Settings(home=Path(), remote="s3://bench")).client.create_bucket(Bucket="bench")
+        bucket_of(Settings(home=Path(), remote="s3://bench")).client.create_bucket(Bucket="bench")
         yield "s3://bench/home"
     finally:
         server.terminate()
@@ -55,7 +56,7 @@ class Counted:
 
     def __init__(self, remote: str) -> None:
         self.requests = self.bytes = 0
-        events = store._bucket(Settings(home=Path(), remote=remote)).client.meta.events
+        events = bucket_of(Settings(home=Path(), remote=remote)).client.meta.events
         events.register("before-send.s3", self._sent)
         events.register("after-call.s3", self._had)
 

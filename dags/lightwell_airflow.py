@@ -28,7 +28,7 @@ from lightwell.errors import ArchiveError
 from lightwell.orchestration import name_of
 
 if TYPE_CHECKING:
-    from lightwell.orchestration import Summary
+    from lightwell.summaries import Summary
 
 _log = logging.getLogger(__name__)
 

@@ -56,7 +56,6 @@ def declare(source_id: str, settings: Settings) -> tuple[dict[str, Any], bool]:
 
 def refresh(source_id: str, settings: Settings) -> None:
     """Declare the DAG of one source; Airflow registers it. It has no start date: unpaused, it waits for its time."""
-    asset = asset_of(source_id)
     parts, asked = declare(source_id, settings)
     with DAG(
         dag_id=f"refresh_{name_of(source_id)}",
@@ -65,62 +64,90 @@ def refresh(source_id: str, settings: Settings) -> None:
         max_active_runs=1,
         **parts,
     ):
-
-        @task(**patience())
-        def discover(*, ti: Any = None) -> list[list[str]]:
-            from lightwell import orchestration
-
-            patient = ti.try_number <= ti.max_tries
-            return orchestration.discover(source_id, Settings.from_environment(), patient=patient)
-
-        @task(max_active_tis_per_dag=AT_ONCE, **pool("FETCH"), **patience())
-        def fetch(addresses: list[str]) -> str:
-            from lightwell import orchestration
-
-            try:
-                return orchestration.fetch(source_id, addresses, Settings.from_environment())
-            except NotPublishedError as error:
-                raise AirflowSkipException(str(error)) from None
-
-        @task(trigger_rule=TriggerRule.ALL_DONE, **patience())
-        def compare() -> list[str]:
-            from lightwell import orchestration
-
-            new = orchestration.new_documents(source_id, Settings.from_environment())
-            if not new:
-                raise AirflowSkipException(f"{source_id}: nothing new")
-            return new
-
-        @task(**patience())
-        def read_and_check(document_id: str, *, ti: Any = None) -> str:
-            from lightwell import orchestration
-
-            checked = orchestration.read_and_check(source_id, document_id, Settings.from_environment())
-            ti.xcom_push(key="checked", value=orchestration.as_result(checked))
-            if checked.refused is not None:
-                raise LayoutError(f"{source_id}: document {document_id} is refused: {checked.refused}")
-            return document_id
-
-        @task(outlets=[asset], trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, **patience())
-        def announce(new: list[str], *, ti: Any = None, outlet_events: Any = None) -> None:
-            from lightwell import orchestration
-
-            outlet_events[asset].extra = orchestration.news(results(ti), new)
-
-        @task(trigger_rule=TriggerRule.ALL_DONE, **patience())
-        def summarise(*, ti: Any = None, dag_run: Any = None) -> None:
-            from lightwell import orchestration
-
-            new, settings = ti.xcom_pull(task_ids="compare") or [], Settings.from_environment()
-            since, failed = dag_run.start_date, failures(ti)
-            report(orchestration.summarise(source_id, since, new, results(ti), settings, failed_tasks=failed))
-
-        new = compare()
+        new = compared(source_id)
         if asked:
-            fetch.expand(addresses=discover()) >> new
-        read = read_and_check.expand(document_id=new)
-        told = announce(new)
-        read >> told >> summarise()
+            fetched(source_id) >> new
+        read(source_id, new) >> told(source_id, new) >> summarised(source_id)
+
+
+def fetched(source_id: str) -> Any:
+    """Find what is due and fetch it, a task a document. What the publisher has not got is skipped."""
+
+    @task(**patience())
+    def discover(*, ti: Any = None) -> list[list[str]]:
+        from lightwell import orchestration
+
+        patient = ti.try_number <= ti.max_tries
+        return orchestration.discover(source_id, Settings.from_environment(), patient=patient)
+
+    @task(max_active_tis_per_dag=AT_ONCE, **pool("FETCH"), **patience())
+    def fetch(addresses: list[str]) -> str:
+        from lightwell import orchestration
+
+        try:
+            return orchestration.fetch(source_id, addresses, Settings.from_environment())
+        except NotPublishedError as error:
+            raise AirflowSkipException(str(error)) from None
+
+    return fetch.expand(addresses=discover())
+
+
+def compared(source_id: str) -> Any:
+    """List what the published release was made without. Nothing: what follows is skipped."""
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, **patience())
+    def compare() -> list[str]:
+        from lightwell import orchestration
+
+        new = orchestration.new_documents(source_id, Settings.from_environment())
+        if not new:
+            raise AirflowSkipException(f"{source_id}: nothing new")
+        return new
+
+    return compare()
+
+
+def read(source_id: str, new: Any) -> Any:
+    """Read and check what is new, a task a document. A refused document fails its task, and no other."""
+
+    @task(**patience())
+    def read_and_check(document_id: str, *, ti: Any = None) -> str:
+        from lightwell import orchestration
+
+        checked = orchestration.read_and_check(source_id, document_id, Settings.from_environment())
+        ti.xcom_push(key="checked", value=orchestration.as_result(checked))
+        if checked.refused is not None:
+            raise LayoutError(f"{source_id}: document {document_id} is refused: {checked.refused}")
+        return document_id
+
+    return read_and_check.expand(document_id=new)
+
+
+def told(source_id: str, new: Any) -> Any:
+    """Emit the source's asset, with what has changed."""
+    asset = asset_of(source_id)
+
+    @task(outlets=[asset], trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, **patience())
+    def announce(new: list[str], *, ti: Any = None, outlet_events: Any = None) -> None:
+        from lightwell import orchestration
+
+        outlet_events[asset].extra = orchestration.news(results(ti), new)
+
+    return announce(new)
+
+
+def summarised(source_id: str) -> Any:
+    """Tell the one summary of the run, whatever became of the tasks before."""
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, **patience())
+    def summarise(*, ti: Any = None, dag_run: Any = None) -> None:
+        from lightwell import summaries
+
+        new, settings = ti.xcom_pull(task_ids="compare") or [], Settings.from_environment()
+        since, failed = dag_run.start_date, failures(ti)
+        report(summaries.of_source(source_id, since, new, results(ti), settings, failed_tasks=failed))
+
+    return summarise()
 
 
 def results(ti: Any) -> list[dict[str, Any]]:

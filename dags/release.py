@@ -90,13 +90,13 @@ with DAG(
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def summarise(*, ti: Any = None) -> None:
-        from lightwell import orchestration
+        from lightwell import summaries
 
         published = ti.xcom_pull(task_ids="publish")
         reasons = [r for r in ti.xcom_pull(task_ids=STEPS, key="reason") if r is not None]
         failed = failures(ti)
         if failed and not reasons:
             reasons = [f"{', '.join(failed)} failed, see the log"]
-        report(orchestration.summarise_release(published, reasons[0] if failed else None, Settings.from_environment()))
+        report(summaries.of_release(published, reasons[0] if failed else None, Settings.from_environment()))
 
     export(publish(audit(build()))) >> summarise()

@@ -44,25 +44,21 @@ with DAG(
 
     @task(**pool("FETCH"))
     def find(*, dag_run: Any = None, params: Any = None) -> list[dict[str, str]]:
-        from datetime import date
-
-        from lightwell import dumps
+        from lightwell import orchestration
 
         if dag_run.partition_key is None:
             raise ValueError("a run needs a partition key, the day: 2025-09-15")
-        day, again = date.fromisoformat(dag_run.partition_key), str(dag_run.run_type) == "scheduled"
-        found = dumps.changed(day, params["platforms"], Settings.from_environment(), again=again)
+        day, again = dag_run.partition_key, str(dag_run.run_type) == "scheduled"
+        found = orchestration.find_dumps(day, params["platforms"], Settings.from_environment(), again=again)
         if not found:
             raise AirflowSkipException(f"{day}: nothing that is not reduced already")
-        return dumps.as_partitions(found)
+        return found
 
     @task(max_active_tis_per_dag=4, execution_timeout=timedelta(hours=8), **pool("FETCH"))
-    def reduce(day: str, platform: str, sha1: str, *, ti: Any = None) -> str:
-        from lightwell import dumps
+    def reduce(day: str, platform: str, sha1: str) -> str:
+        from lightwell import orchestration
 
-        one = dumps.partition(day, platform, sha1)
-        dumps.reduce(one, Settings.from_environment())
-        return one.key
+        return orchestration.reduce_dump(day, platform, sha1, Settings.from_environment())
 
     @task(outlets=[STATEMENTS], trigger_rule=TriggerRule.ALL_DONE)
     def announce(*, ti: Any = None, outlet_events: Any = None) -> None:
@@ -73,9 +69,9 @@ with DAG(
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def summarise(*, ti: Any = None, dag_run: Any = None) -> None:
-        from lightwell import orchestration
+        from lightwell import summaries
 
         done = [key for key in ti.xcom_pull(task_ids=["reduce"]) if key is not None]
-        report(orchestration.summarise_dumps(str(dag_run.partition_key), done, failures(ti)))
+        report(summaries.of_dumps(str(dag_run.partition_key), done, failures(ti)))
 
     reduce.expand_kwargs(find()) >> announce() >> summarise()

@@ -31,7 +31,8 @@ HOMES = {  # library -> where it lives
     "pdfplumber": ("tables/pdf/",),
     "great_expectations": ("quality.py",),
     "duckdb": ("warehouse.py", "export.py", "rows.py", "statements/", "lake.py"),
-    "botocore": ("store.py",),
+    "polars": ("statements/scan.py",),
+    "botocore": ("store/",),
     "xlsxwriter": ("workbook.py",),
     "reportlab": ("briefing/paper.py",),
     "requests": ("fetch/asking.py",),
@@ -41,7 +42,18 @@ HOMES = {  # library -> where it lives
     "typer": ("cli.py",),
     "airflow": (),
 }
-HEAVY = ("great_expectations", "airflow", "pandas", "duckdb", "botocore", "requests", "pycountry", "rapidfuzz", "PIL")
+HEAVY = (
+    "great_expectations",
+    "airflow",
+    "pandas",
+    "polars",
+    "duckdb",
+    "botocore",
+    "requests",
+    "pycountry",
+    "rapidfuzz",
+    "PIL",
+)
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("LIGHTWELL_", "PYTHONPATH"))}
 CHECK = "SELECT sum(obs_value) FROM observation WHERE source_id='ncmec_by_esp' AND time_period='2022' AND NOT is_total"
 

@@ -1,14 +1,16 @@
 """The DAGs, as Airflow sees them, in a process of their own: Airflow sets up logging, a database and a home when it is
 imported, and none of that may reach the other tests or the home of whoever runs them."""
 
+import base64
 import email
 import faulthandler
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import runpy
-import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -42,6 +44,8 @@ DAGS = Path(__file__).parents[1] / "dags"
 ROOT = Path(__file__).parents[1]
 DECLARED = {f"refresh_{path.stem}" for path in (ROOT / "src/lightwell/sources").glob("*.yml")}  # read without our code
 HEAVY = ("duckdb", "great_expectations", "numpy", "pandas", "pdfplumber", "pycountry", "rapidfuzz", "requests")
+MAIL_SECRET, CHAT_SECRET = "open-sesame-37", "services/s3cret-path"
+SECRETS = (MAIL_SECRET, CHAT_SECRET, base64.b64encode(f"\0lightwell\0{MAIL_SECRET}".encode()).decode())
 PATIENCE = 300.0  # seconds for one step
 IMPORT = f"""
 import runpy, sys, time
@@ -64,6 +68,7 @@ def environment(home: Path) -> dict[str, str]:
         "NO_PROXY": "*",
         "LIGHTWELL_HOME": str(home / "unused"),
         "LIGHTWELL_SOURCES": "",
+        "LIGHTWELL_EDITION": "",
         "LIGHTWELL_OFFLINE": "",
     }
 
@@ -215,6 +220,26 @@ def _tell(connections: dict[str, str]) -> str:
     return "told"
 
 
+def _logged(path: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function with all that this process says at the lowest level written to a file."""
+    handler, root = logging.FileHandler(path), logging.getLogger()
+    before, streams = root.level, [os.dup(1), os.dup(2)]
+    with open(path, "ab") as file:
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        return function(*args)
+    finally:
+        root.setLevel(before)
+        root.removeHandler(handler)
+        handler.close()
+        for number, stream in zip((1, 2), streams, strict=True):
+            os.dup2(stream, number)
+            os.close(stream)
+
+
 # ----------------------------------------------------------------------------------------------------------------
 
 
@@ -246,7 +271,7 @@ def own_server() -> Iterator[HTTPServer]:
 
 
 @pytest.fixture
-def publisher(tmp_path: Path, own_server: HTTPServer) -> Publisher:
+def publisher(tmp_path: Path, own_server: HTTPServer, small_edition: Path) -> Publisher:
     sources = tmp_path / "sources"
     sources.mkdir()
     declaration = yaml.safe_load((resource("sources") / "ncmec_by_esp.yml").read_text(encoding="utf-8"))
@@ -261,6 +286,7 @@ def publisher(tmp_path: Path, own_server: HTTPServer) -> Publisher:
     env = {
         "LIGHTWELL_HOME": str(tmp_path / "home"),
         "LIGHTWELL_SOURCES": str(sources),
+        "LIGHTWELL_EDITION": str(small_edition),  # what a release holds besides does not matter here
         "LIGHTWELL_ALLOW_PRIVATE_ADDRESSES": "1",
     }
     made = Publisher(own_server, sources, content, int(replica.total[1].replace(",", "")), env)
@@ -453,78 +479,92 @@ def test_a_publisher_that_gives_nothing_at_all_fails_the_task(airflow: Airflow, 
     assert said.startswith("ConnectionError: test_esp: 127.0.0.1:")
 
 
-def test_a_notice_is_mailed_and_posted_with_secrets_from_connections(airflow: Airflow, own_server: HTTPServer) -> None:
-    own_server.expect_request("/services/s3cret", method="POST").respond_with_data("ok")
+def connections(mail: int, chat: int) -> dict[str, str]:
+    """A mail server and a webhook of this machine, by their ports, as Airflow reads connections; with secrets."""
+    plain = {"disable_tls": True, "disable_ssl": True}
+    extra = {"to": "desk@example.org", "from_email": "lightwell@example.org", **plain}
+    of_mail = {"conn_type": "smtp", "host": "127.0.0.1", "port": mail, "login": "lightwell", "password": MAIL_SECRET}
+    of_chat = {"conn_type": "http", "host": "127.0.0.1", "port": chat, "schema": "http", "password": CHAT_SECRET}
+    return {"ops_mail": json.dumps({**of_mail, "extra": extra}), "ops_chat": json.dumps(of_chat)}
+
+
+def test_a_notice_is_mailed_and_posted_with_secrets_from_connections(
+    airflow: Airflow, own_server: HTTPServer, tmp_path: Path
+) -> None:
+    own_server.expect_request(f"/{CHAT_SECRET}", method="POST").respond_with_data("ok")
     with Mailbox() as mailbox:
-        connections = {
-            "ops_mail": json.dumps(
-                {
-                    "conn_type": "smtp",
-                    "host": "127.0.0.1",
-                    "port": mailbox.port,
-                    "extra": {
-                        "to": "desk@example.org",
-                        "from_email": "lightwell@example.org",
-                        "disable_tls": True,
-                        "disable_ssl": True,
-                    },
-                }
-            ),
-            "ops_chat": json.dumps(
-                {
-                    "conn_type": "http",
-                    "host": "127.0.0.1",
-                    "port": own_server.port,
-                    "schema": "http",
-                    "password": "services/s3cret",
-                }
-            ),
-        }
-        assert airflow.do(_tell, connections, LIGHTWELL_NOTIFY="ops_mail, ops_chat") == "told"
-    assert "desk@example.org" in mailbox.letter
-    assert "Subject: Lightwell: FAILED test_esp: 1 refused" in mailbox.letter
-    (part,) = email.message_from_string(mailbox.letter).get_payload()
-    assert b"refused: &lt;b&gt;0123" in part.get_payload(decode=True), "a notice is text, not HTML"
-    (request, _), *_ = own_server.log
-    assert request.get_json()["text"] == "FAILED test_esp: 1 refused\nrefused: <b>0123</b>"
+        known, logs = connections(mailbox.port, own_server.port), tmp_path / "log"
+        said = airflow.do(_logged, str(logs), _tell, known, LIGHTWELL_NOTIFY="ops_mail, ops_chat")
+        assert said == "told"
+        assert mailbox.logins == [f"\0lightwell\0{MAIL_SECRET}"]
+        (letter,) = mailbox.letters
+        assert "desk@example.org" in letter
+        assert "Subject: Lightwell: FAILED test_esp: 1 refused" in letter
+        (part,) = email.message_from_string(letter).get_payload()
+        assert b"refused: &lt;b&gt;0123" in part.get_payload(decode=True), "a notice is text, not HTML"
+        (request, _), *_ = own_server.log
+        assert request.get_json()["text"] == "FAILED test_esp: 1 refused\nrefused: <b>0123</b>"
+        mailbox.answer_to_login = "535 no"
+        refused = airflow.do(_logged, str(logs), _tell, known, LIGHTWELL_NOTIFY="ops_mail")
+        assert refused.startswith("SMTPAuthenticationError")
     own_server.stop()
-    said = airflow.do(_tell, connections, LIGHTWELL_NOTIFY="ops_chat")
-    assert said.startswith("ConnectionError: the webhook at 127.0.0.1 did not take the notice")
-    assert "s3cret" not in said
+    unsent = airflow.do(_logged, str(logs), _tell, known, LIGHTWELL_NOTIFY="ops_chat")
+    assert unsent.startswith("ConnectionError: the webhook at 127.0.0.1 did not take the notice")
+    written = logs.read_text(encoding="utf-8", errors="replace") + refused + unsent
+    assert written.count("FAILED test_esp: 1 refused") >= 3, "this is what was logged"
+    assert not [secret for secret in SECRETS if secret in written]
 
 
 class Mailbox:
-    """A mail server that takes one letter."""
+    """A mail server that wants a login, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.letters: list[str] = []
+        self.logins: list[str] = []
+        self.answer_to_login = "235 come in"
 
     def __enter__(self) -> "Mailbox":
-        self.letter, self._socket = "", socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), lambda *of: _Postman(self, *of))
+        self._server.block_on_close = False  # who is refused does not hang up
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.join(30)
-        self._socket.close()
+        self._server.shutdown()
+        self._server.server_close()
 
-    def _serve(self) -> None:
-        connection, _ = self._socket.accept()
-        with connection, connection.makefile("rw", newline="") as file:
 
-            def say(line: str) -> None:
-                file.write(f"{line}\r\n")
-                file.flush()
+class _Postman(socketserver.StreamRequestHandler):
+    """One connection to the mail server."""
 
-            say("220 ready")
-            while line := file.readline():
-                word = line[:4].upper().strip()
-                if word == "DATA":
-                    say("354 go on")
-                    while (text := file.readline()) not in (".\r\n", ""):
-                        self.letter += text
-                say("250 ok" if word != "QUIT" else "221 bye")
-                if word == "QUIT":
-                    return
+    def __init__(self, mailbox: Mailbox, *of: Any) -> None:
+        self.mailbox = mailbox
+        super().__init__(*of)
+
+    def handle(self) -> None:
+        self._say("220 ready")
+        while line := self.rfile.readline().decode():
+            word = line[:4].upper().strip()
+            if word == "EHLO":
+                self._say("250-hello")
+                self._say("250 AUTH PLAIN")
+            elif word == "AUTH":
+                self.mailbox.logins.append(base64.b64decode(line.split()[2]).decode())
+                self._say(self.mailbox.answer_to_login)
+            elif word == "DATA":
+                self._say("354 go on")
+                lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
+                self.mailbox.letters.append("".join(lines))
+                self._say("250 ok")
+            elif word == "QUIT":
+                self._say("221 bye")
+                return
+            else:
+                self._say("250 ok")
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
 
 
 def test_the_picture_of_the_dags_is_the_one_that_they_make() -> None:

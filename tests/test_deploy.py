@@ -64,6 +64,18 @@ def test_every_component_runs_and_only_the_server_is_reachable() -> None:
     assert published == {"api-server": ["127.0.0.1:8080:8080"]}
 
 
+def test_services_wait_for_what_says_when_it_is_ready_and_mount_what_there_is() -> None:
+    found = compose()
+    services = found["services"]
+    waits = [(w, how["condition"]) for s in services.values() for w, how in s.get("depends_on", {}).items()]
+    assert {name for name, condition in waits if condition == "service_healthy"} == {"postgres", "redis"}
+    assert all("healthcheck" in services[name] for name in ("postgres", "redis"))
+    assert {name for name, condition in waits if condition == "service_completed_successfully"} == {"init"}
+    mounted = {mount.partition(":")[0] for s in services.values() for mount in s.get("volumes", [])}
+    assert mounted == set(found["volumes"]) == {"postgres", "data", "logs"}
+    assert services["worker"]["environment"] == services["scheduler"]["environment"], "one set of settings for all"
+
+
 def test_no_secret_is_in_a_file() -> None:
     example = (DEPLOY / "compose" / "example.env").read_text(encoding="utf-8")
     given = {line.partition("=")[0]: line.partition("=")[2] for line in example.splitlines() if "=" in line[:30]}

@@ -14,7 +14,7 @@ import yaml
 from pytest_httpserver import HTTPServer
 
 from conftest import release_archive
-from lightwell import answers, archive, orchestration, source, warehouse
+from lightwell import answers, archive, dagbag, orchestration, source, summaries, warehouse
 from lightwell.errors import BuildError, FetchError, LayoutError, NotPublishedError
 from lightwell.fetch import add
 from lightwell.settings import Settings, resource
@@ -159,7 +159,7 @@ def test_the_summary_names_what_is_new_refused_failed_and_absent(
     httpserver.expect_request("/c.pdf").respond_with_data("none", status=404)
     good = orchestration.fetch("test_esp", of(httpserver, "2022.pdf"), publisher)
     checked = orchestration.as_result(orchestration.read_and_check("test_esp", good, publisher))
-    quiet = orchestration.summarise("test_esp", LONG_AGO, [good], [checked], publisher)
+    quiet = summaries.of_source("test_esp", LONG_AGO, [good], [checked], publisher)
     assert (quiet.failed, quiet.worth_telling) == (False, True)
     assert quiet.subject == "test_esp: 1 asked for, 1 new, 0 refused, 0 failed"
     assert f"new: {good[:12]} ({of(httpserver, '2022.pdf')[0]}): 71 figures, 0 rows held back, for 2022" in quiet.text
@@ -167,21 +167,21 @@ def test_the_summary_names_what_is_new_refused_failed_and_absent(
         with pytest.raises(FetchError):
             orchestration.fetch("test_esp", of(httpserver, name), publisher)
     bad = {**checked, "refused": "the total is 12"}
-    loud = orchestration.summarise("test_esp", LONG_AGO, [good, "0" * 64], [bad], publisher, failed_tasks=["fetch"])
+    loud = summaries.of_source("test_esp", LONG_AGO, [good, "0" * 64], [bad], publisher, failed_tasks=["fetch"])
     assert loud.subject == "FAILED test_esp: 3 asked for, 2 new, 2 refused, 1 failed"
     assert "the total is 12. What was released before stays" in loud.text
     assert "not read: 000000000000" in loud.text
     assert f"failed: {of(httpserver, 'b.pdf')[0]}: HTTP 403" in loud.text
     assert f"nothing there: {of(httpserver, 'c.pdf')[0]}" in loud.text
     assert "failed tasks: fetch" in loud.text
-    nothing = orchestration.summarise("test_esp", datetime.now(UTC) + timedelta(days=1), [], [], publisher)
+    nothing = summaries.of_source("test_esp", datetime.now(UTC) + timedelta(days=1), [], [], publisher)
     assert (nothing.failed, nothing.worth_telling) == (False, False)
 
 
 def test_the_summary_of_a_declaration_with_a_mistake_says_which(publisher: Settings) -> None:
     assert publisher.extra_sources is not None
     (publisher.extra_sources / "colour.yml").write_text("id: colour\n", encoding="utf-8")
-    said = orchestration.summarise("colour", LONG_AGO, [], [], publisher)
+    said = summaries.of_source("colour", LONG_AGO, [], [], publisher)
     assert said.failed
     assert "colour.yml: title: Field required" in said.text
 
@@ -194,7 +194,7 @@ def test_a_document_that_is_overdue_is_told_in_its_first_week(publisher: Setting
     tomorrow = datetime.now(UTC) + timedelta(days=1)
 
     def told(today: date) -> tuple[bool, bool]:
-        said = orchestration.summarise("test_esp", tomorrow, [], [], publisher, today=today)
+        said = summaries.of_source("test_esp", tomorrow, [], [], publisher, today=today)
         return f"was expected by {late}" in said.text, said.worth_telling
 
     assert told(late) == (False, False)
@@ -285,16 +285,16 @@ def test_offenders_are_traced_to_their_sources(settings: Settings) -> None:
 
 
 def test_the_summary_of_a_release_says_what_changed_or_why_not(settings: Settings) -> None:
-    nothing = orchestration.summarise_release(None, None, settings)
+    nothing = summaries.of_release(None, None, settings)
     assert (nothing.failed, nothing.worth_telling) == (False, False)
     release_id = warehouse.set_aside(build(settings, three_documents(), "one"), settings)
     warehouse.publish_held(settings, release_id)
-    said = orchestration.summarise_release(release_id, None, settings)
+    said = summaries.of_release(release_id, None, settings)
     assert "ncmec_by_esp: documents 0 -> 2" in said.text
-    refused = orchestration.summarise_release(None, "audit two_parents finds 1 rows, of ncmec_by_esp", settings)
+    refused = summaries.of_release(None, "audit two_parents finds 1 rows, of ncmec_by_esp", settings)
     assert refused.failed
     assert f"The current release is {release_id}." in refused.text
-    unexported = orchestration.summarise_release(release_id, "the disk is full", settings)
+    unexported = summaries.of_release(release_id, "the disk is full", settings)
     assert unexported.subject == f"FAILED release {release_id} is published, but not exported"
 
 
@@ -318,4 +318,4 @@ def test_the_doctor_notices_a_dag_that_cannot_be_imported(
 
 def test_the_doctor_asks_for_no_dags_where_airflow_is_not_in_use() -> None:
     in_checkout = (resource("sql").parent / ".airflow").is_dir()
-    assert (orchestration.dags_folder({}) is None) != in_checkout or orchestration.dags_folder({}) is None
+    assert (dagbag.dags_folder({}) is None) != in_checkout or dagbag.dags_folder({}) is None

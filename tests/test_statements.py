@@ -25,8 +25,9 @@ import pytest
 from conftest import ROOT, Ran
 from lightwell import statements
 from lightwell.errors import DumpError
-from lightwell.statements import crew, dump, rows, scan
+from lightwell.statements import crew, dump, lines, rows, scan
 
+os.environ["POLARS_MAX_THREADS"] = "1"  # as a worker has it
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import make_dump
 from make_dump import Plan
@@ -294,6 +295,158 @@ def test_a_header_that_is_not_known_is_refused(reduced: Reduce, header: bytes, s
     assert not list((tmp_path / "cubes").rglob("*.parquet"))
 
 
+# ------------------------------------------------------------------------------------------------ blocks and the engine
+
+
+COLUMNS = SMALL.header
+
+
+def block(*given: bytes) -> lines.Block:
+    (one,) = lines.blocks([b"\n".join(given) + b"\n"], (*COLUMNS, scan._BEYOND))
+    return one
+
+
+def raw(*given: bytes) -> lines.Ready:
+    """Lines as if each were as published."""
+    return lines.Ready(block(*given).text, len(given))
+
+
+@pytest.fixture(scope="module")
+def engine() -> scan.Engine:
+    return scan.Engine()
+
+
+GOOD = line(decision_facts='one, "two"', platform_name='Shop "Nord", Süd', category=ABOUT)
+UNFIT = {  # what polars alone would count, cut or fill up, and what the engine must refuse
+    "short": GOOD.rpartition(b",")[0],
+    "much too short": b"a,b",
+    "empty": b"",
+    "a cell more": GOOD + b",more",
+    "an empty cell in quotes more": GOOD + b',""',
+    "the day is in the wrong place": GOOD.replace(b",abc,", b","),
+    "the last two cells": GOOD.partition(b",")[2],
+    "no cell is closed": b'"' + GOOD,
+    "a quote alone": GOOD.replace(b"one, ", b'one", '),
+    "another day": GOOD.replace(b'"2025-09-15 10', b'"2025-09-14 10'),
+    "no text in the name": GOOD.replace("Süd".encode(), b"S\xfcd"),
+    "a control character in the name": GOOD.replace("Süd".encode(), b"S\x00d"),
+    "a code with a quote too many": GOOD.replace(b",SOURCE_VOLUNTARY,", b',""SOURCE_VOLUNTARY,'),
+    "a list with more after its end": GOOD.replace(b'""]"', b'""]"x'),
+    "no code": GOOD.replace(b"SOURCE_VOLUNTARY", b""),
+    "a code in small letters": GOOD.replace(b"SOURCE_VOLUNTARY", b"source_voluntary"),
+    "a keyword that is none": line(category=ABOUT, category_specification='["CSAM"]'),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_the_engine_takes_no_block_with_an_unfit_line(engine: scan.Engine, what: str) -> None:
+    for given in ([UNFIT[what]], [GOOD, UNFIT[what], GOOD], [UNFIT[what], GOOD], [GOOD, UNFIT[what]]):
+        assert not engine.add(raw(*given), COLUMNS, SMALL.day, carefully=False)
+    assert engine.add(raw(GOOD, GOOD), COLUMNS, SMALL.day, carefully=False)
+    ((*_, n),) = engine.take()
+    assert n == 2, "of what was refused nothing stays"
+
+
+def test_a_block_without_a_row_is_a_block(engine: scan.Engine) -> None:
+    ready = lines.ready(block(b"a", b"b", b"c"), COLUMNS, SMALL.day, carefully=False)
+    assert (ready.rows, [number for number, _ in ready.rejected]) == (0, [2, 3, 4])
+    assert engine.add(ready, COLUMNS, SMALL.day, carefully=False)
+    assert engine.take() == []
+
+
+@pytest.mark.parametrize("more", [b",", b",,", b',,"x"', b',"",', b" ", b"\r"])
+def test_a_line_that_does_not_end_as_published_is_read_carefully(more: bytes) -> None:
+    """Polars cuts off what comes after one empty cell too many."""
+    ready = lines.ready(block(GOOD, GOOD + more, GOOD), COLUMNS, SMALL.day, carefully=False)
+    if more == b"\r":
+        assert (ready.rows, ready.rejected) == (3, ())
+    else:
+        assert (ready.rows, [number for number, _ in ready.rejected]) == (2, [3])
+
+
+def test_bytes_that_are_no_text_lose_no_row_of_their_block(engine: scan.Engine) -> None:
+    """Polars looks for them in cells that are not asked for, too, unless it is told to read on."""
+    given = [GOOD, line(decision_facts="caf\0").replace(b"\0", b"\xe9 \xff\xfe\xc3"), GOOD.replace(b"one", b"\xc3")]
+    assert engine.add(raw(*given), COLUMNS, SMALL.day, carefully=False)
+    assert sum(int(cell[-1] or 0) for cell in engine.take()) == 3
+
+
+def test_what_a_refused_block_held_does_not_stay_in_memory(engine: scan.Engine) -> None:
+    engine.add(raw(GOOD), COLUMNS, SMALL.day, carefully=False)
+    before = engine._kind
+    assert not engine.add(raw(GOOD, line(category="a secret")), COLUMNS, SMALL.day, carefully=False)
+    assert engine._kind != before
+    assert [cell[-1] for cell in engine.take()] == [1]
+
+
+def mutated(rng: random.Random, given: bytes) -> bytes:
+    """A line with a few bytes changed, added or left out, or cells or parts of them repeated; the line's end stays."""
+    made, end = bytearray(given[:-23]), given[-23:]
+    for _ in range(rng.choice((1, 1, 2, 3, 6))):
+        at = rng.randrange(len(made))
+        some = rng.choice((b'"', b'""', b",", b'","', b'",', b',"', b"\\", b'\\"', b"\r", b"\x00", b"\xff", b" ", b"x"))
+        if (how := rng.random()) < 0.6:
+            made[at:at] = some
+        elif how < 0.8:
+            made[at : at + len(some)] = some
+        else:
+            del made[at : at + rng.choice((1, 1, 2, 9))]
+    return bytes(made) + end
+
+
+@pytest.mark.slow
+def test_no_line_is_counted_otherwise_because_of_the_lines_beside_it(engine: scan.Engine) -> None:
+    """What the engine counts of a line as it is, it counts of the line after a careful reading: so it does not matter
+    whether its block was read carefully for another line's sake."""
+    rng, seen = random.Random(11), Counter[str]()
+    texts = {"decision_facts": 'he said "no", twice', "illegal_content_explanation": "a, b", "source_identity": "x y"}
+    whole = [line(**texts, platform_name=name) for name in ("X", 'Shop "Nord", Süd', "Hotel Hideaway")]
+    for _ in range(2500):
+        given = mutated(rng, rng.choice(whole)).replace(b"\n", b"")
+        as_is = lines.ready(one := block(given), COLUMNS, SMALL.day, carefully=False)
+        if as_is.text is not one.text:
+            seen["read carefully anyway"] += 1
+            continue
+        if not engine.add(as_is, COLUMNS, SMALL.day, carefully=False):
+            seen["refused"] += 1
+            continue
+        found = engine.take()
+        careful = lines.ready(one, COLUMNS, SMALL.day, carefully=True)
+        assert engine.add(careful, COLUMNS, SMALL.day, carefully=True), given
+        assert [[v or None for v in cell] for cell in engine.take()] == [[v or None for v in cell] for cell in found]
+        seen["alike"] += 1
+    assert min(seen.values()) > 150, seen
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 1000, 5000])
+def test_blocks_hold_every_line_once_wherever_pieces_end(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BLOCK", 900)
+    monkeypatch.setattr(rows, "LONGEST_LINE", 300)
+    rng = random.Random(size)
+    whole = [b"x" * rng.choice((0, 1, 5, 40, 40, 300, 301, 2000)) for _ in range(80)]
+    text = b"\n".join([*whole, b"last"])
+    for data in (text, text + b"\n", text + b"\n\n", b"\n" + text):
+        due = data.removesuffix(b"\n").split(b"\n")
+        found, number = [], 2
+        for one in lines.blocks([data[at : at + size] for at in range(0, len(data), size)], ("a", "b")):
+            assert one.number == number
+            assert one.text.startswith(b"a,b\n")
+            starts = [4, *(one.ends[:-1] + 1)]
+            found += [one.text[a:b] for a, b in zip(starts, one.ends, strict=True)]
+            assert one.ends[-1] + 1 == len(one.text) < 4 + 900 + max(size, 301) + 5000
+            number += len(one.ends)
+        assert len(found) == len(due)
+        for got, expected in zip(found, due, strict=True):
+            assert got == expected or (len(expected) > 300 < len(got) and expected.startswith(got[:301]))
+
+
+def test_a_line_too_long_for_memory_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "LONGEST_LINE", 300)
+    (one,) = lines.blocks([b"x" * 200] * 50_000 + [b"\ny"], ("a",))
+    assert len(one.text) < 1000
+    assert len(one.ends) == 2
+
+
 # ------------------------------------------------------------------------------------------------------- damaged dumps
 
 
@@ -425,20 +578,16 @@ def test_the_sidecar_decides(reduced: Reduce, small: Path, tmp_path: Path) -> No
     assert reduced(path, tmp_path / "cubes").receipt.sha1_verified
 
 
-def test_a_feeder_that_fails_never_ends_in_a_smaller_count(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever happens in the thread that inflates, and if the lines that came through were all counted."""
-    calls = []
+def test_an_engine_that_loses_a_row_is_an_error(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = scan._read
 
-    def fail(self: object, *_: object) -> None:
-        calls.append(self)
-        raise BrokenPipeError
+    def lossy(text: bytes, columns: tuple[str, ...]) -> object:
+        frame = read(text, columns)
+        return None if frame is None else frame.head(-1)
 
-    monkeypatch.setattr(scan._Feeder, "_send", fail)
+    monkeypatch.setattr(scan, "_read", lossy)
     with dump.opened(small) as opened, pytest.raises(DumpError, match="could not be counted"):
         scan.count(scan.Engine(), opened.file, opened.members[0], opened.day, small.name)
-    assert len(calls) == 2
 
 
 def test_a_folder_that_cannot_be_made(small: Path, tmp_path: Path) -> None:

@@ -23,11 +23,15 @@ from typing import Any
 import pytest
 
 from conftest import ROOT, Ran, release_archive
-from lightwell import archive, export, fetch, orchestration, reading, source, store, warehouse
+from lightwell import archive, dumps, export, fetch, orchestration, reading, source, store, summaries, warehouse
 from lightwell.archive import Attempt
 from lightwell.errors import BuildError, LightwellError, OvertakenError, StoreError
 from lightwell.settings import Settings
+from lightwell.statements import months
+from lightwell.store import bucket as s3
+from lightwell.store import releases
 from lightwell.warehouse import Build
+from test_dumps import PLAN, Database, database  # noqa: F401 - a fixture
 from test_made_up_publisher import DECLARATION, TABLE
 from test_warehouse import BUILT_AT, three_documents
 from test_warehouse import build as build_anew
@@ -65,7 +69,7 @@ def remote(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def client_of(remote: str) -> Any:
-    return store._opened(remote, os.environ["AWS_ENDPOINT_URL_S3"], os.getpid()).client
+    return s3._opened(remote, os.environ["AWS_ENDPOINT_URL_S3"], os.getpid()).client
 
 
 @pytest.fixture
@@ -115,7 +119,7 @@ def release(settings: Settings, digest: str = "one") -> str:
 
 
 @cache
-def database() -> Path:
+def small_release() -> Path:
     """A small release, built once: what these tests are about is what becomes of the file."""
     home = Path(tempfile.mkdtemp(prefix="lightwell-test-store-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
@@ -126,7 +130,7 @@ def build(settings: Settings, digest: str) -> Build:
     """A build of one machine, as `warehouse.build` leaves it."""
     release_id = f"20260102T030405Z-{secrets.token_hex(3)}"
     folder, lock = warehouse._claim(settings, release_id)
-    shutil.copy(database(), folder)
+    shutil.copy(small_release(), folder)
     return Build(release_id, folder, BUILT_AT, digest, {}, (), lock)
 
 
@@ -380,16 +384,16 @@ def test_a_pointer_replaced_at_the_last_moment_is_noticed(
 ) -> None:
     a, b = machine("a"), machine("b")
     release(a, "before")
-    probe = store._refuse_unconditional
+    probe = releases._refuse_unconditional
 
-    def between(bucket: store._Bucket) -> None:
-        monkeypatch.setattr(store, "_refuse_unconditional", probe)
+    def between(bucket: s3.Bucket) -> None:
+        monkeypatch.setattr(releases, "_refuse_unconditional", probe)
         thread = threading.Thread(target=release, args=(b, "early"))
         thread.start()
         thread.join(60)
         probe(bucket)
 
-    monkeypatch.setattr(store, "_refuse_unconditional", between)
+    monkeypatch.setattr(releases, "_refuse_unconditional", between)
     with pytest.raises(OvertakenError):
         release(a, "late")
     assert [r.inputs_digest for r in warehouse.releases(machine("c"))] == ["early", "before"]
@@ -401,7 +405,7 @@ def test_a_pointer_replaced_at_the_last_moment_is_noticed(
 def test_storage_that_forgets_conditions_is_refused(
     machine: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = store._bucket(machine("a")).client
+    client = s3.bucket_of(machine("a")).client
     careless = client.put_object
     monkeypatch.setattr(
         client, "put_object", lambda IfMatch="", IfNoneMatch="", **rest: careless(**rest)  # noqa: N803
@@ -412,7 +416,7 @@ def test_storage_that_forgets_conditions_is_refused(
 
 
 def test_an_answer_that_was_lost_is_no_lost_race(machine: Callable[[str], Settings]) -> None:
-    bucket = store._bucket(machine("a"))
+    bucket = s3.bucket_of(machine("a"))
     etag = bucket.replace("thing", b"mine", None)
     assert bucket.replace("thing", b"mine", None) == etag, "the client's own second try finds what the first one put"
     assert bucket.replace("thing", b"another", None) is None
@@ -424,16 +428,17 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from lightwell import store, warehouse
 from lightwell.settings import Settings
+from lightwell.store import bucket as s3, releases
 from test_warehouse import build, three_documents
 settings = Settings(home=Path(sys.argv[2]), remote=sys.argv[3], keep_releases=2)
 moment = sys.argv[4]
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 if moment.startswith("before the pointer"):
-    replace = store._Bucket.replace
-    store._Bucket.replace = lambda self, name, *rest: die() if name == store.POINTER else replace(self, name, *rest)
+    replace = s3.Bucket.replace
+    s3.Bucket.replace = lambda self, name, *rest: die() if name == releases.POINTER else replace(self, name, *rest)
 else:
-    store._tidy = die
+    releases.tidy = die
 with store.synced(settings):
     if moment.endswith("of a build set aside"):
         waiting = warehouse.set_aside(build(settings, three_documents(), "killed"), settings)
@@ -560,6 +565,154 @@ def test_a_new_release_needs_a_block_of_its_own(machine: Callable[[str], Setting
         warehouse.publish(build(machine("a"), "one"), machine("a"))
 
 
+# ---------------------------------------------------------------------------------------------------------- statements
+
+DUMP = "sor-tiktok-2025-09-15-light"
+
+
+def count_by_hand(settings: Settings, sha1: str = "one") -> None:
+    """A cube and a receipt, as a reduction leaves them."""
+    folder = settings.home / "statements"
+    cube = folder / "day=2025-09-15" / "platform=TikTok" / f"{DUMP}.activity.parquet"
+    for path, text in (
+        (cube, f"cube of {sha1}"),
+        (folder / "dumps" / f"{DUMP}.json", f'{{"platforms": 1, "sha1": "{sha1}"}}'),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def reduce_by_hand(settings: Settings, sha1: str = "one") -> None:
+    with store.reduction(settings, DUMP):
+        count_by_hand(settings, sha1)
+
+
+def cubes_of(settings: Settings) -> list[str]:
+    return sorted(p.read_text() for p in (settings.home / "statements").rglob("*.parquet"))
+
+
+def sha1_of(settings: Settings) -> str | None:
+    return dumps.reduced_sha1(date(2025, 9, 15), "tiktok", settings)
+
+
+def test_a_dump_is_found_reduced_on_every_machine_and_its_cubes_come_when_they_are_added_up(
+    machine: Callable[[str], Settings], remote: str
+) -> None:
+    a, b = machine("a"), machine("b")
+    reduce_by_hand(a)
+    cube = hashlib.sha256(b"cube of one").hexdigest()
+    assert set(objects(remote)) == {f"statements/cubes/{DUMP}/{cube}.parquet", f"statements/dumps/{DUMP}.json"}
+    store.take_receipts(b)
+    assert sha1_of(b) == "one"
+    assert cubes_of(b) == [], "whoever only asks what was done takes in no cubes"
+    for _ in range(2):
+        store.take_cubes(b)
+        assert cubes_of(b) == ["cube of one"]
+    assert [p.read_bytes() for p in sorted((b.home / "statements" / "dumps").iterdir())] == [
+        p.read_bytes() for p in sorted((a.home / "statements" / "dumps").iterdir())
+    ]
+
+
+def test_a_dump_that_was_corrected_is_replaced_on_every_machine(machine: Callable[[str], Settings]) -> None:
+    a, b, c = machine("a"), machine("b"), machine("c")
+    reduce_by_hand(a)
+    store.take_receipts(c)
+    reduce_by_hand(b, "two")
+    for settings in (a, b, c, machine("d")):
+        store.take_cubes(settings)
+        assert (sha1_of(settings), cubes_of(settings)) == ("two", ["cube of two"])
+
+
+def test_of_two_machines_that_reduce_a_dump_at_once_the_second_is_told(machine: Callable[[str], Settings]) -> None:
+    a, b = machine("a"), machine("b")
+    with pytest.raises(StoreError, match=f"another machine has reduced {DUMP} meanwhile"), store.reduction(a, DUMP):
+        reduce_by_hand(b, "two")
+        count_by_hand(a, "one")
+    store.take_cubes(machine("c"))
+    assert cubes_of(machine("c")) == ["cube of two"]
+    with store.reduction(a, DUMP):
+        assert sha1_of(a) == "two", "run again, the other's receipt is found"
+    store.take_cubes(a)
+    assert cubes_of(a) == ["cube of two"]
+
+
+def test_of_a_reduction_that_failed_or_was_cut_short_nobody_learns(
+    machine: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = machine("a"), machine("b")
+    with pytest.raises(ZeroDivisionError), store.reduction(a, DUMP):
+        raise ZeroDivisionError
+    with monkeypatch.context() as patch:
+        patch.setattr(s3.Bucket, "replace", lambda *_: 1 / 0)  # after the cubes, before the receipt
+        with pytest.raises(ZeroDivisionError):
+            reduce_by_hand(a)
+    store.take_cubes(b)
+    assert (sha1_of(b), cubes_of(b)) == (None, [])
+    with store.reduction(a, DUMP):
+        assert sha1_of(a) == "one", "it is not reduced again"
+    store.take_cubes(b)
+    assert cubes_of(b) == ["cube of one"]
+
+
+def test_cubes_that_only_one_machine_has_are_handed_over_and_none_without_its_files(
+    machine: Callable[[str], Settings], remote: str
+) -> None:
+    a, b = machine("a"), machine("b")
+    count_by_hand(replace(a, remote=None))
+    store.take_receipts(a)
+    store.take_cubes(b)
+    assert cubes_of(b) == ["cube of one"]
+    lost = replace(machine("c"), remote=f"{remote}/other")
+    count_by_hand(lost)
+    shutil.rmtree(lost.home / "statements" / "day=2025-09-15")
+    with pytest.raises(StoreError, match=r"are missing.*remove its receipt"):
+        store.take_receipts(lost)
+
+
+def test_a_receipt_removed_from_the_store_has_the_dump_reduced_again(
+    machine: Callable[[str], Settings], remote: str
+) -> None:
+    a, b = machine("a"), machine("b")
+    reduce_by_hand(a)
+    store.take_cubes(b)
+    remove_object(remote, f"statements/dumps/{DUMP}.json")
+    store.take_receipts(a)
+    with store.reduction(b, DUMP):
+        assert sha1_of(a) is sha1_of(b) is None
+        assert cubes_of(a) == cubes_of(b) == []
+
+
+def test_damaged_cubes_and_names_that_lead_elsewhere_are_refused(
+    machine: Callable[[str], Settings], remote: str
+) -> None:
+    reduce_by_hand(machine("a"))
+    (name,) = (n for n in objects(remote) if n.endswith(".parquet"))
+    put_object(remote, name, b"another")
+    with pytest.raises(StoreError, match=f"{name} does not have the sha256"):
+        store.take_cubes(machine("b"))
+    assert cubes_of(machine("b")) == []
+    for path in (
+        "../../evil",
+        f"day=2025-09-15/../{DUMP}.activity.parquet",
+        "day=2025-09-15/platform=X/x.minors.parquet",
+    ):
+        said = json.dumps({"receipt": "{}", "files": {path: "0" * 64}}).encode()
+        put_object(remote, f"statements/dumps/{DUMP}.json", said)
+        with pytest.raises(StoreError, match="is not what Lightwell writes: remove it"):
+            store.take_receipts(machine("c"))
+
+
+def test_a_dump_that_is_being_reduced_on_this_machine_is_left_alone(machine: Callable[[str], Settings]) -> None:
+    a, b = machine("a"), machine("b")
+    reduce_by_hand(a)
+    with store.reduction(a, DUMP):
+        reduce_by_hand(b, "two")
+        store.take_cubes(a)
+        assert cubes_of(a) == ["cube of one"]
+    store.take_cubes(a)
+    assert cubes_of(a) == ["cube of two"]
+
+
 # ------------------------------------------------------------------------------------------------- trouble, and without
 
 
@@ -582,7 +735,7 @@ def test_what_could_not_be_handed_over_is_handed_over_next_time(
     machine: Callable[[str], Settings], endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = machine("a"), machine("b")
-    client, bucket = store._bucket(a).client, str(a.remote).split("/")[2]
+    client, bucket = s3.bucket_of(a).client, str(a.remote).split("/")[2]
     with pytest.raises(StoreError, match="NoSuchBucket"), store.synced(a):
         one = put(a, b"one")
         client.delete_bucket(Bucket=bucket)
@@ -720,6 +873,43 @@ def test_the_command_line_works_over_a_store(
 
 
 @pytest.mark.slow
+def test_statements_that_several_machines_reduced_are_added_up_on_another(
+    remote: str,
+    database: Database,  # noqa: F811
+    tmp_path: Path,
+    lightwell: Callable[..., Ran],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    days = [date(2025, 9, number) for number in (14, 15, 16)]
+    for number, day in enumerate(days):
+        database.put(replace(PLAN, day=day, rows=90 + 30 * number))
+
+    def on(name: str) -> Settings:
+        home = {"home": tmp_path / name, "remote": None if name == "alone" else remote}
+        return Settings(**home, allow_private_addresses=True, seconds_between_requests=0.0)
+
+    def work(name: str, day: date) -> list[str]:
+        found = orchestration.find_dumps(day.isoformat(), ["tiktok", "nobody"], on(name), again=False)
+        return [orchestration.reduce_dump(**one, settings=on(name)) for one in found]
+
+    for name, day in zip(("a", "b", "a"), days, strict=True):
+        assert work(name, day) == [f"{day}|tiktok"]
+        assert work("alone", day) == [f"{day}|tiktok"]
+    assert [work("c", day) for day in days] == [[], [], []], "another machine has reduced each"
+    database.clear()
+    database.put(replace(PLAN, day=days[1], rows=300))
+    assert work("c", days[1]) == work("alone", days[1]) == ["2025-09-15|tiktok"], "its sha1 has changed"
+    table = months.table(dumps.home_of(on("alone")))
+    assert ",2025-09-14/P3D," in table.text
+    monkeypatch.setenv("LIGHTWELL_CACHE", str(tmp_path / "d"))
+    for name in ("once", "again"):
+        assert lightwell("--home", remote, "statements", "monthly", "--to", tmp_path / f"{name}.csv").code == 0
+        assert (tmp_path / f"{name}.csv").read_text(encoding="utf-8") == table.text
+    store.take_cubes(on("b"))
+    assert months.table(dumps.home_of(on("b"))) == table, "also where an earlier version stood"
+
+
+@pytest.mark.slow
 def test_the_scheduler_s_steps_run_on_any_machine(
     machine: Callable[[str], Settings], kestrel: Path, tmp_path: Path
 ) -> None:
@@ -729,5 +919,5 @@ def test_the_scheduler_s_steps_run_on_any_machine(
     checked = orchestration.read_and_check("kestrel_safety", new, c)
     assert (checked.observations, checked.periods, checked.refused) == (4, ["2021-Q1"], None)
     assert len(list(c.figures.rglob("*.json"))) == 1
-    said = orchestration.summarise("kestrel_safety", NOON, [new], [orchestration.as_result(checked)], a)
+    said = summaries.of_source("kestrel_safety", NOON, [new], [orchestration.as_result(checked)], a)
     assert "1 new, 0 refused" in said.subject

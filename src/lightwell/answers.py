@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lightwell import archive, codes, orchestration, reading, source, store, warehouse
+from lightwell import archive, codes, dagbag, reading, source, store, warehouse
 from lightwell.errors import LightwellError
 from lightwell.settings import Settings
 from lightwell.tables import Locator
@@ -231,7 +231,7 @@ def doctor(settings: Settings) -> list[Finding]:
         _look("edition", lambda: f"{len(reading.edition(settings.edition))} documents"),
         *_archive_findings(settings),
         _look("release", lambda: _release_words(settings)),
-        *([_look("DAGs", lambda: orchestration.imported(folder))] if (folder := orchestration.dags_folder()) else []),
+        *([_look("DAGs", lambda: dagbag.imported(folder))] if (folder := dagbag.dags_folder()) else []),
     ]
 
 

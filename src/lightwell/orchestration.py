@@ -5,28 +5,22 @@ hash. So a step that was killed is run again with the same result, and so is one
 """
 
 import hashlib
-import importlib.util
-import json
 import logging
-import os
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from lightwell import archive, reading, refresh, source, store, warehouse
-from lightwell.archive import Attempt, Document
-from lightwell.errors import BuildError, DeclarationError, FetchError, LayoutError, NotPublishedError
+from lightwell import archive, reading, refresh, source, store, summaries, warehouse
+from lightwell.archive import Document
+from lightwell.errors import BuildError, FetchError, LayoutError, NotPublishedError
 from lightwell.quality import Verdict
 from lightwell.reading import Input
-from lightwell.settings import Settings, resource
+from lightwell.settings import Settings
 from lightwell.source import Source
 
 if TYPE_CHECKING:
@@ -37,8 +31,6 @@ _VERDICTS = "verdicts.json"  # of a build that waits for its audit: what the qua
 _VERDICT_ROWS = TypeAdapter(list[tuple[str, Document, Verdict]])
 _GONE = (404, 410)
 _SHOWN = 50  # offenders that are looked up
-_LONGEST = 400  # characters of a reason in a notice
-_WEEK = timedelta(days=7)
 DAYS = {"annual": "{day}", "half-yearly": "{day}", "quarterly": "{day}", "monthly": "*", "irregular": "{day}"}
 
 
@@ -160,8 +152,13 @@ def read_and_check(source_id: str, document_id: str, settings: Settings) -> Chec
         sorted({o.time_period for o in kept}),
         len(kept),
         held_back,
-        None if verdict.released else _short("; ".join(reasons)),
+        None if verdict.released else summaries.shortened("; ".join(reasons)),
     )
+
+
+def as_result(checked: Checked) -> dict[str, Any]:
+    """What `read_and_check` found, as a step hands it on."""
+    return asdict(checked)
 
 
 def news(results: Iterable[Mapping[str, Any]], documents: Sequence[str]) -> dict[str, list[str]]:
@@ -172,93 +169,6 @@ def news(results: Iterable[Mapping[str, Any]], documents: Sequence[str]) -> dict
         "periods": sorted({period for one in found for period in one["periods"]}),
         "refused": sorted(one["document"] for one in found if one["refused"] is not None),
     }
-
-
-# ------------------------------------------------------------------------------------------------------------- summary
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What one run did, for the person who looks after it. `worth_telling` is False where nothing happened."""
-
-    subject: str
-    text: str
-    failed: bool
-    worth_telling: bool
-
-
-@store.shared
-def summarise(
-    source_id: str,
-    since: datetime,
-    documents: Sequence[str],
-    results: Iterable[Mapping[str, Any]],
-    settings: Settings,
-    *,
-    failed_tasks: Sequence[str] = (),
-    today: date | None = None,
-) -> Summary:
-    """One run of a source from its ledger: what was asked since it began, what is new, and what was refused and why.
-
-    `documents` are the new ones, `results` what `read_and_check` gave for them. A run has failed where a document was
-    refused or not read, where an attempt failed for more than an address that has nothing, where nothing was had, or
-    where a task failed.
-    """
-    try:
-        one = source.load(source_id, settings)
-    except DeclarationError as error:
-        return Summary(f"FAILED {source_id}: its declaration has a mistake", str(error), True, True)
-    attempts = _last_of_each([a for a in archive.attempts(settings, source_id) if a.attempted_at >= since])
-    checked = {result["document"]: result for result in results}
-    absent = [a for a in attempts if a.outcome == "failed" and a.http_status in _GONE]
-    failed = [a for a in attempts if a.outcome == "failed" and a not in absent]
-    refused = [d for d in documents if d not in checked or checked[d]["refused"] is not None]
-    had = [a for a in attempts if a.outcome != "failed"]
-    late = _late(one, settings, today or datetime.now(UTC).date())
-    lines = [_of_document(d, checked.get(d), attempts) for d in documents]
-    lines += [f"failed: {a.url}: {_short(a.reason or '')}" for a in failed]
-    lines += [f"nothing there: {a.url}" for a in absent]
-    lines += [f"late: the next document was expected by {late}; see {one.landing_page}"] if late else []
-    said = f"{len(attempts)} asked for, {len(documents)} new, {len(refused)} refused, {len(failed)} failed"
-    lines += [f"failed tasks: {', '.join(failed_tasks)}; their logs say why"] if failed_tasks else []
-    is_failed = bool(refused or failed or failed_tasks or (attempts and not had))
-    just_late = late is not None and (today or datetime.now(UTC).date()) - late < _WEEK
-    return Summary(
-        f"{'FAILED ' if is_failed else ''}{source_id}: {said}",
-        "\n".join([f"{one.title} ({one.owner}): {said}", *lines]),
-        is_failed,
-        bool(is_failed or documents or just_late),
-    )
-
-
-def _last_of_each(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The last attempt at each address: what was tried again and then had is no failure."""
-    return list({attempt.url: attempt for attempt in attempts}.values())
-
-
-def _of_document(document_id: str, result: Mapping[str, Any] | None, attempts: Iterable[Attempt]) -> str:
-    where = next((a.url for a in attempts if a.document_id == document_id and a.url), "added by hand or transcribed")
-    shown = f"{document_id[:12]} ({where})"
-    if result is None:
-        return f"not read: {shown}: its task failed, see the log of read_and_check"
-    if result["refused"] is not None:
-        return f"refused: {shown}: {result['refused']}. What was released before stays"
-    periods = ", ".join(result["periods"][:12]) + (" ..." if len(result["periods"]) > 12 else "")
-    return f"new: {shown}: {result['observations']} figures, {result['held_back']} rows held back, for {periods}"
-
-
-def _late(one: Source, settings: Settings, today: date) -> date | None:
-    """The day on which a document was expected that has not come; None where nothing is late."""
-    if warehouse.current(settings) is None:
-        return None
-    asked = "SELECT next_expected FROM source WHERE source_id = $source_id"
-    _, rows = warehouse.query(asked, settings, {"source_id": one.id})
-    expected = rows[0][0] if rows else None
-    return expected if expected is not None and expected < today else None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 # ------------------------------------------------------------------------------------------------------------- release
@@ -387,83 +297,25 @@ def export(settings: Settings) -> list[Path]:
     return files
 
 
-@store.shared
-def summarise_release(release_id: str | None, reason: str | None, settings: Settings) -> Summary:
-    """One run of the release: what changed against the release before, or the reason why a step failed.
+# ---------------------------------------------------------------------------------------------------------- statements
 
-    `release_id` is what was published, None where nothing was.
+
+def find_dumps(day: str, platforms: Iterable[str], settings: Settings, *, again: bool) -> list[dict[str, str]]:
+    """The dumps of a day that no machine has reduced as they are published now, as `reduce_dump` takes them.
+
+    `again`, and what is raised: as `dumps.changed` has it.
     """
-    now = warehouse.current(settings)
-    stays = now.release_id if now is not None else "none"
-    if reason is not None:
-        subject = f"release {release_id} is published, but not exported" if release_id else "release: not published"
-        return Summary(f"FAILED {subject}", f"{_short(reason)}\nThe current release is {stays}.", True, True)
-    if release_id is None:
-        return Summary("release: nothing new", f"Nothing has changed; the current release stays {stays}.", False, False)
-    kept = warehouse.releases(settings)
-    this = next((r for r in kept if r.release_id == release_id), None)
-    before = next((r for r in kept if this is not None and r.published_at < this.published_at), None)
-    lines = _changes(this.counts if this else {}, before.counts if before else {})
-    subject = f"release {release_id} is published"
-    return Summary(subject, "\n".join([f"{subject}.", *lines]), False, True)
+    from lightwell import dumps
+
+    store.take_receipts(settings)
+    return dumps.as_partitions(dumps.changed(date.fromisoformat(day), platforms, settings, again=again))
 
 
-def summarise_dumps(day: str, done: Sequence[str], failed_tasks: Sequence[str]) -> Summary:
-    """One run of the daily dumps: the partitions that were reduced, and the tasks that failed for good."""
-    said = f"statements {day}: {len(done)} dumps reduced, {len(failed_tasks)} tasks failed"
-    lines = [f"reduced: {key}" for key in done] + [f"failed: {name}, its log says why" for name in failed_tasks]
-    failed = bool(failed_tasks)
-    return Summary(f"{'FAILED ' if failed else ''}{said}", "\n".join([said, *lines]), failed, failed)
+def reduce_dump(day: str, platform: str, sha1: str, settings: Settings) -> str:
+    """Fetch one dump, reduce it, and hand its cubes to the other machines; the partition's name. As `dumps.reduce`."""
+    from lightwell import dumps
 
-
-def _changes(now: Mapping[str, Mapping[str, int]], before: Mapping[str, Mapping[str, int]]) -> list[str]:
-    lines = []
-    for source_id, counts in sorted(now.items()):
-        was = before.get(source_id, {})
-        moved = [f"{k.replace('_', ' ')} {was.get(k, 0):,} -> {v:,}" for k, v in counts.items() if was.get(k, 0) != v]
-        lines += [f"{source_id}: {', '.join(moved)}"] if moved else []
-    return lines
-
-
-def as_result(checked: Checked) -> dict[str, Any]:
-    """What `read_and_check` found, as a step hands it on."""
-    return asdict(checked)
-
-
-# -------------------------------------------------------------------------------------------------------------- doctor
-
-_IMPORT = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1])
-print("\\n" + json.dumps([len(bag.dags), bag.import_errors]))
-"""
-
-
-def dags_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Where the DAGs are, if Airflow is installed and in use here: set up by its variables, or by `make airflow`."""
-    if importlib.util.find_spec("airflow") is None:
-        return None
-    if "AIRFLOW__CORE__DAGS_FOLDER" in environ:
-        return Path(environ["AIRFLOW__CORE__DAGS_FOLDER"])
-    checkout = resource("sql").parent
-    in_use = "AIRFLOW_HOME" in environ or (checkout / ".airflow").is_dir()
-    return checkout / "dags" if in_use and (checkout / "dags").is_dir() else None
-
-
-def imported(folder: Path) -> str:
-    """How many DAGs Airflow reads in a folder. Raises BuildError with what it says of a file that it cannot import."""
-    with tempfile.TemporaryDirectory() as home:
-        env = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-c", _IMPORT, str(folder)]
-        ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603
-    if ran.returncode != 0:
-        raise BuildError(
-            f"Airflow cannot read {folder}: {(ran.stderr.strip().splitlines() or ['no reason given'])[-1]}"
-        )
-    count, errors = json.loads(ran.stdout.splitlines()[-1])
-    if errors:
-        said = "; ".join(f"{Path(name).name}: {text.strip().splitlines()[-1]}" for name, text in errors.items())
-        raise BuildError(f"Airflow cannot import {said}; no DAG of that file runs")
-    return f"{count} are imported from {folder}"
+    one = dumps.partition(day, platform, sha1)
+    with store.reduction(settings, one.stem):
+        dumps.reduce(one, settings)
+    return one.key

@@ -158,6 +158,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         server.seconds = 0.5
         database, broker = stack.enter_context(postgres(folder)), stack.enter_context(redis(folder))
         base = settings(folder, database, broker, data_home(folder))
+        base["LIGHTWELL_STATEMENTS_ADDRESS"] = f"http://127.0.0.1:{server.server.port}/download"
         env = local.environment(folder / "airflow", local.free_port(18500), base)
         env["AIRFLOW__CORE__EXECUTOR"] = base["AIRFLOW__CORE__EXECUTOR"]
         (folder / "airflow").mkdir()
@@ -167,7 +168,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         stack.enter_context(workers(env, ("one", "two")))
         local.wait(env)
         airflow = Airflow(env)
-        airflow.until_known(*(f"refresh_{one}" for one in SOURCES), "release")
+        airflow.until_known(*(f"refresh_{one}" for one in SOURCES), "release", "statements")
         yield Stage(airflow, server, folder / "sources")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -14,26 +15,35 @@ from harness import ROOT, Stage, esp, local, staged, wait_for
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from make_dump import Plan
 from make_dump import make_dump as made
+from test_dags import CHAT_SECRET, SECRETS, Mailbox, connections
 
 PLAN = Plan(rows=120, version="light", slug="tiktok", day=date(2025, 9, 15), rows_per_csv=60, csvs_per_part=2, kinds=20)
 PLATFORMS = {"platforms": ["tiktok", "nobody"]}
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def mailbox() -> Iterator[Mailbox]:
+    with Mailbox() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("statements")
-    hook = "http://:hook@127.0.0.1:PORT/http"  # from the environment: a callback gets none that the database keeps
-    notify = {"LIGHTWELL_NOTIFY": "ops_chat", "AIRFLOW_CONN_OPS_CHAT": hook}
-    with staged(folder, {"test_esp": esp}, [2022], **notify) as made:
+    known = connections(mailbox.port, 0)  # from the environment: a callback gets none that the database keeps
+    notify = {f"AIRFLOW_CONN_{name.upper()}": value for name, value in known.items()}
+    notify["AIRFLOW_CONN_OPS_CHAT"] = f"http://:{quote(CHAT_SECRET, safe='')}@127.0.0.1:PORT/http"
+    with staged(folder, {"test_esp": esp}, [2022], LIGHTWELL_NOTIFY="ops_mail,ops_chat", **notify) as made:
         made.airflow.until_known("statements", "refresh_test_esp")
         yield made
 
 
-def put(stage: Stage, folder: Path, plan: Plan) -> str:
+def put(stage: Stage, folder: Path, plan: Plan) -> Path:
+    """Publish a made up dump; where it stands on this machine."""
     path = made(folder, plan)
     sidecar = path.with_name(f"{path.name}.sha1").read_bytes()
     stage.publisher.files |= {f"/download/{path.name}": path.read_bytes(), f"/download/{path.name}.sha1": sidecar}
-    return sidecar[:40].decode()
+    return path
 
 
 def run_of(stage: Stage, **body: Any) -> str:
@@ -83,7 +93,7 @@ def test_a_backfill_over_days_takes_in_what_is_new_and_what_has_changed(stage: S
     assert len(dumps_asked(stage)) == before + 2
 
 
-def test_a_run_that_is_late_is_told_and_so_is_its_summary_once(stage: Stage) -> None:
+def test_a_run_that_is_late_is_told_and_so_is_its_summary_once(stage: Stage, mailbox: Mailbox) -> None:
     airflow, path = stage.airflow, stage.sources / "test_esp.yml"
     declaration = yaml.safe_load(path.read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump(declaration | {"done_within_hours": 0.001, "owner": "desk"}), encoding="utf-8")
@@ -100,3 +110,18 @@ def test_a_run_that_is_late_is_told_and_so_is_its_summary_once(stage: Stage) -> 
     assert airflow.finished("refresh_test_esp", run)["state"] == "success"
     told = [t for t in stage.publisher.told if not t["subject"].startswith("LATE")]
     assert [t["subject"] for t in told] == ["test_esp: 1 asked for, 1 new, 0 refused, 0 failed"]
+    letters = [letter for letter in mailbox.letters if "Subject: Lightwell: " in letter]
+    assert sum("Subject: Lightwell: LATE refresh_test_esp" in letter for letter in letters) == 1
+    assert sum("Subject: Lightwell: test_esp: 1 asked for, 1 new" in letter for letter in letters) == 1
+
+
+def test_no_secret_of_a_connection_is_in_any_log(stage: Stage, mailbox: Mailbox) -> None:
+    stage.publisher.server.stop()  # a webhook that does not answer, and a mail server that does not let in
+    mailbox.answer_to_login = "535 no"
+    run = stage.airflow.trigger("refresh_test_esp")
+    assert stage.airflow.finished("refresh_test_esp", run)["state"] == "failed"
+    folders = [stage.airflow.folder / name for name in ("logs", "run")]
+    written = {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    assert sum(b"FAILED test_esp" in text for text in written.values()) >= 1, "this is what was logged"
+    secrets = [secret.encode() for secret in (*SECRETS, quote(CHAT_SECRET, safe=""))]
+    assert [str(path) for path, text in written.items() if any(secret in text for secret in secrets)] == []

@@ -22,6 +22,13 @@ from lightwell.statements.scan import Cell
 
 _SLOWEST = 2 << 20  # bytes a second; a worker slower than this has stopped
 _PATIENCE = 60.0  # seconds on top
+_ENVIRONMENT = {  # what libraries read as they are loaded
+    "POLARS_MAX_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # blocks of text come and go in the heap,
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),  # which keeps its pages
+    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:300,muzzy_decay_ms:0",  # polars' own keeps them not quite as long
+}
 
 
 @dataclass(slots=True)
@@ -77,12 +84,13 @@ def started(number: int) -> Iterator[Sequence[_Worker]]:
     """That many workers, which end with the block, however it ends."""
     home = str(Path(__file__).parents[2])
     path = os.pathsep.join(part for part in (home, os.environ.get("PYTHONPATH", "")) if part)
+    environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": path}
     command = [sys.executable, "-c", "from lightwell.statements.scan import main; main()"]
     workers: list[_Worker] = []
     try:
         for _ in range(number):
             process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
             )
             workers.append(_Worker(process))
         yield workers

@@ -148,20 +148,17 @@ def _stored(file: int, member: Member, where: str) -> Iterator[bytes]:
 
 
 def _deflated(file: int, member: Member, where: str) -> Iterator[bytes]:
-    from isal.isal_zlib import IsalError, decompressobj
+    from isal.igzip_lib import DECOMP_DEFLATE, IgzipDecompressor, IsalError
 
-    engine = decompressobj(-15)
-    at, end, pending = member.offset, member.offset + member.stored, b""
+    engine = IgzipDecompressor(DECOMP_DEFLATE)
+    at, end = member.offset, member.offset + member.stored
     while not engine.eof:
-        if not pending and at < end:
-            pending = _read(file, at, min(PIECE, end - at), where)
-            at += len(pending)
-        fed = len(pending)
+        fed = _read(file, at, min(PIECE, end - at), where) if engine.needs_input else b""
+        at += len(fed)
         try:
-            piece = engine.decompress(pending, PIECE)
+            piece = engine.decompress(fed, PIECE)
         except IsalError as error:  # type: ignore[misc]  # its stub says it is a value
-            raise _wrong(where, member.name, at - fed, "is damaged") from error
-        pending = engine.unconsumed_tail
+            raise _wrong(where, member.name, at - len(fed), "is damaged") from error
         if piece:
             yield piece
         elif not engine.eof and not fed and at == end:

@@ -1,7 +1,8 @@
 """A statement's row: the published columns, the forms of the codes that are counted, and the careful reading of a line.
 
-Most lines go to the engine as they are. A line with a backslash, or every line of a file that the engine does not read
-as it should, is read here: PHP writes a quote after a backslash without doubling it.
+Most lines go to the engine as they are. A line that is not written as published, and every line of a block that the
+engine does not read as it should, is read here. What the engine counts of a line alone is counted alike here, so that
+no line's fate depends on the lines beside it.
 """
 
 import re
@@ -80,15 +81,16 @@ PLATFORM = r"[^\x00-\x1f\x7f]{1,100}"
 DATES = ("content_date", "application_date", "created_at")
 COUNTED = ("platform_name", "automated_detection", *FORMS, *MINORS_FORMS, *DATES)
 
-_MATCHES = {name: re.compile(form.pattern).fullmatch for name, form in FORMS.items()}
+_MATCHES = {name: re.compile(form.pattern).fullmatch for name, form in {**FORMS, **MINORS_FORMS}.items()}
 _MATCHES["automated_detection"] = re.compile(DETECTION).fullmatch
 _MATCHES["platform_name"] = re.compile(PLATFORM).fullmatch
-_MINORS_MATCHES = {name: re.compile(form.pattern).fullmatch for name, form in MINORS_FORMS.items()}
-_READINGS = (  # how quoted cells are told apart: as RFC 4180 says, as PHP reads, as a comma or the end alone shows
-    re.compile(r'"((?:[^"]|"")*+)"(?=,|\Z)|([^",\r\n]*+)(?=,|\Z)'),
-    re.compile(r'"((?:[^"\\]|""|\\"|\\)*+)"(?=,|\Z)|([^",\r\n]*+)(?=,|\Z)'),
-    re.compile(r'"((?:[^"]|""|"(?!,|\Z))*+)"(?=,|\Z)|([^",\r\n]*+)(?=,|\Z)'),
+_RFC = re.compile(r'(?:"(?:[^"]|"")*+"|[^",\r\n]*+)(?=,|\Z)')
+_ENGINE = (  # it splits a cell that does not begin with a quote at commas between quotes too, or not: as they lie
+    re.compile(r'(?:"[^"]*+"(?:"[^"]*+"|[^",]++)*+|[^",][^,]*+|)(?=,|\Z)'),
+    re.compile(r'(?:"[^"]*+"|[^",]++)*+(?=,|\Z)'),
 )
+_PHP = re.compile(r'(?:"(?:[^"\\]|""|\\"|\\)*+"|[^",\r\n]*+)(?=,|\Z)')
+_COMMAS = re.compile(r'(?:"(?:[^"]|""|"(?!,|\Z))*+"|[^",\r\n]*+)(?=,|\Z)')
 
 
 def layout(header: bytes, where: str) -> tuple[str, ...]:
@@ -113,11 +115,10 @@ def mended(line: bytes, columns: tuple[str, ...], day: date) -> bytes | str:
     """
     if len(line) > LONGEST_LINE:
         return "longer than any row"
-    text = line.decode("utf-8", "surrogateescape")
+    text = line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
     found: dict[bytes, None] = {}
     reason: str | None = "does not split into the header's cells"
-    for reading in _READINGS:
-        cells = list(_cells(text, reading))
+    for sure, cells in _readings(text):
         if len(cells) != len(columns):
             continue
         row = dict(zip(columns, cells, strict=True))
@@ -125,29 +126,57 @@ def mended(line: bytes, columns: tuple[str, ...], day: date) -> bytes | str:
         if reason:
             continue
         found[_clean(row, columns)] = None
-        if reading is _READINGS[0]:
+        if sure:
             break
     if len(found) > 1:
         return "can be read in two ways"
     return next(iter(found), reason or "")
 
 
+def _readings(text: str) -> Iterator[tuple[bool, list[str]]]:
+    """The cells of a line: as RFC 4180 says, as the engine reads, as PHP does, as commas beside quotes show. The former
+    are sure, if all codes turn out as published; the engine's are none for a line that it must not be given."""
+    yield True, [_inside(cell) for cell in _cells(text, _RFC)]
+    if text.count('"') % 2 == 0 and '\\"' not in text:
+        for reading in _ENGINE:
+            yield True, [_as_engine(cell) for cell in _cells(text, reading)]
+    yield False, [_inside(cell) for cell in _cells(text, _PHP)]
+    yield False, [_inside(cell) for cell in _cells(text, _COMMAS)]
+
+
 def _cells(text: str, reading: re.Pattern[str]) -> Iterator[str]:
-    """The cells of a line; fewer than there are where the line breaks the rules."""
+    """The cells of a line as they stand; fewer than there are where the line breaks the rules."""
     at = 0
     while found := reading.match(text, at):
-        yield found[2] if found[1] is None else found[1].replace('""', '"')
+        yield found[0]
         at = found.end() + 1
         if at > len(text):
             return
 
 
+def _inside(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
+
+
+def _as_engine(cell: str) -> str:
+    """A cell as the engine takes it; a control character, which no code has, where it takes it for no cell."""
+    cell = cell.removesuffix("\r")
+    if not cell.startswith('"'):
+        return cell
+    return re.sub('"("?)', r"\1", cell[1:-1]) if cell.endswith('"') else "\0"
+
+
 def odd_code(row: Mapping[str, str], *, about: bool) -> str | None:
     """Why a row is not counted: the column whose cell has no published form. None where all have one."""
-    for name, matches in (_MATCHES | _MINORS_MATCHES if about else _MATCHES).items():
-        if not matches(row[name]) or not row[name].isprintable():
+    for name in _MATCHES:
+        if (about or name not in MINORS_FORMS) and not has_form(name, row[name]):
             return f"no published form of {name}"
     return None
+
+
+def has_form(name: str, cell: str) -> bool:
+    """Whether a cell of a counted column has a form that is published."""
+    return bool(_MATCHES[name](cell)) and cell.isprintable()
 
 
 def _odd_day(row: Mapping[str, str], day: date) -> str | None:
@@ -156,11 +185,12 @@ def _odd_day(row: Mapping[str, str], day: date) -> str | None:
 
 def about_minors(row: Mapping[str, str]) -> bool:
     """Whether a statement is about the protection of minors: by category, additional category or keyword."""
-    return (
-        row["category"] == MINORS
-        or f'"{MINORS}"' in row["category_addition"]
-        or any(f'"{keyword}"' in row["category_specification"] for keyword in MINORS_KEYWORDS)
-    )
+    return marked(row["category"], row["category_addition"], row["category_specification"])
+
+
+def marked(category: str, added: str, said: str) -> bool:
+    """The same of the three cells that decide it, in which an empty one says nothing."""
+    return category == MINORS or f'"{MINORS}"' in added or any(f'"{keyword}"' in said for keyword in MINORS_KEYWORDS)
 
 
 def _clean(row: dict[str, str], columns: tuple[str, ...]) -> bytes:

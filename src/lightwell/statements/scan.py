@@ -1,50 +1,47 @@
 """One worker: counts the statements of CSV files, one after another, as long as its parent asks.
 
 `main` reads a request a line from standard input and answers each in one message on standard output. A CSV is inflated
-in one thread and read by DuckDB through a pipe in the other: no file is written; memory does not grow with the dump.
+and read by polars a block of lines at a time: no file is written; memory does not grow with the dump.
+
+Polars cannot be trusted with what is not as published: it fills up rows that are too short, cuts those that are too
+long, and gives up on a block for one stray quote. So a block counts only if it comes out with a row a line and no cell
+more, all received on the day, every code in a published form; else each of its lines is read carefully first.
 """
 
-import fcntl
 import json
 import marshal
 import os
 import struct
 import sys
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from io import FileIO
 from itertools import chain
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from lightwell.errors import DumpError
-from lightwell.statements import rows
+from lightwell.statements import lines, rows
 from lightwell.statements.dump import Member, inflated
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    import polars as pl
 
 Cell = tuple[str | int | bool | None, ...]
-KEYS = (
-    *("platform_name", "automated_detection", *rows.FORMS, "received", "about_minors", *rows.MINORS_FORMS),
-    *("content_to_application", "application_to_reception", "content_to_reception"),
-)
+DELAYS = {
+    "content_to_application": ("content_date", "application_date"),
+    "application_to_reception": ("application_date", "created_at"),
+    "content_to_reception": ("content_date", "created_at"),
+}
+_PLAIN = ("platform_name", "automated_detection", *rows.FORMS, "about_minors")
+_CODES = ("platform_name", "automated_detection", *rows.FORMS, *rows.MINORS_FORMS)
+KEYS = (*_PLAIN, *rows.MINORS_FORMS, *DELAYS)  # of a cell; what stands last is counted for statements about minors only
 BINS = (0, 1, 2, 3, 7, 14, 30, 90, 180, 365, 730)  # each a delay's least number of days; -1: the wrong way round
 MOST_CELLS = 1_000_000
 MOST_EXAMPLES = 20
-_PIPE = 1 << 20
-_BUFFER = 4 << 20
-_ENGINE: dict[str, str | int] = {
-    "threads": 1,
-    "memory_limit": "512MB",
-    "temp_directory": "",  # what does not fit fails; nothing is written to disk
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
-_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)
+_MANY = 60_000  # cells of blocks, to be added up
+_BEYOND = "beyond"  # a column for what a row has too much
 
 
 @dataclass(slots=True)
@@ -54,85 +51,149 @@ class Tally:
     lines: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     examples: list[tuple[int, str]] = field(default_factory=list)  # line number (the header's is 1) and reason
-    complete: bool = False  # every line was handed to the engine
-    error: Exception | None = None
+
+    def add(self, number: int, rejected: tuple[tuple[int, str], ...]) -> None:
+        """That many lines more, and those of them that are no rows."""
+        self.lines += number
+        self.rejected.update(reason for _, reason in rejected)
+        self.examples += rejected[: MOST_EXAMPLES - len(self.examples)]
 
 
 class Engine:
-    """DuckDB with one thread and nothing on disk, opened anew after a failure: some leave it unusable."""
+    """Polars, and the cells that it has found so far."""
 
     def __init__(self) -> None:
-        self._open()
+        self._forget()
 
-    def cells(self, query: str) -> list[Cell] | None:
-        """The rows of a query, or None where it fails."""
-        import duckdb
+    def _forget(self) -> None:
+        import polars as pl
 
-        try:
-            return self._con.execute(query).fetchall()
-        except duckdb.Error:
-            self._con.close()
-            self._open()
-            return None
+        self._found: list[pl.DataFrame] = []
+        self._kind = pl.Categorical(pl.Categories.random())
 
-    def _open(self) -> None:
-        import duckdb
+    def add(self, ready: lines.Ready, columns: tuple[str, ...], day: date, *, carefully: bool) -> bool:
+        """Count a block, if its rows are its lines and all have published forms; else nothing of it."""
+        frame = _read(ready.text, columns)
+        whole = frame is not None and _whole(frame, ready.rows, day)
+        cells = _cells(frame.cast(dict.fromkeys(_CODES, self._kind))) if frame is not None and whole else None
+        if cells is None or not _published(cells, carefully=carefully):
+            self._add_up(anew=True)
+            return False
+        self._found.append(cells)
+        if sum(found.height for found in self._found[1:]) > _MANY:
+            self._add_up()
+        return True
 
-        self._con: DuckDBPyConnection = duckdb.connect(config=dict(_ENGINE))
-        self._con.execute("SET enable_progress_bar = false")
+    def take(self) -> list[Cell]:
+        """The cells found, each with its number of statements last. They are forgotten here."""
+        import polars as pl
+
+        self._add_up()
+        found = [row for frame in self._found for row in frame.cast({self._kind: pl.String}).rows()]
+        self._forget()
+        return found
+
+    def _add_up(self, *, anew: bool = False) -> None:
+        """The cells found, each once; `anew`: without what else polars remembers, such as the texts of odd rows."""
+        import polars as pl
+
+        if not self._found:
+            return
+        whole = pl.concat(self._found).group_by(KEYS).agg(pl.col("statements").sum())
+        if whole.height > MOST_CELLS:
+            raise DumpError(f"more than {MOST_CELLS:,} combinations of codes: this is no dump of statements")
+        if anew:
+            kind, self._kind = self._kind, pl.Categorical(pl.Categories.random())
+            whole = whole.cast({kind: pl.String}).cast(dict.fromkeys(_CODES, self._kind))
+        self._found = [whole]
 
 
-def count(
-    engine: Engine, file: int, member: Member, day: date, where: str, known: Container[Cell] = ()
-) -> tuple[list[Cell], Tally]:
-    """The cells of one CSV file, each with its number of statements last, and the tally of its lines.
+def _read(text: bytes, columns: tuple[str, ...]) -> "pl.DataFrame | None":
+    """A block's rows, or None where polars gives up. What is no UTF-8 becomes U+FFFD, at a tenth more time.
 
-    The engine reads every line that has no backslash. Where it does not come out with a row a line, each of a known
-    form, every line of the file is read carefully instead. Raises DumpError where the file is damaged.
+    As strings: read as categories, a cell with a stray quote loses its last letter, and polars says nothing.
     """
-    for carefully in (False, True):
-        tally = Tally()
-        cells = _attempt(engine, file, member, day, where, tally, carefully)
-        if cells is not None and _sound(cells, tally, known):
-            return cells, tally
-    raise DumpError(
-        f"{where}: {member.name}: its rows could not be counted; please file an issue with this dump's name"
+    import polars as pl
+    from polars.exceptions import PanicException, PolarsError
+
+    schema = dict.fromkeys((*columns, _BEYOND), pl.String)
+    for encoding in ("utf8", "utf8-lossy"):
+        try:
+            return pl.read_csv(text, columns=[*_CODES, *rows.DATES, _BEYOND], schema=schema, encoding=encoding)
+        except (PolarsError, PanicException):
+            continue
+    return None
+
+
+def _whole(frame: "pl.DataFrame", due: int, day: date) -> bool:
+    """Whether a block came out with a row a line, no cell more, all received on its day."""
+    import polars as pl
+
+    received = pl.col("created_at").str.starts_with(f"{day} ").fill_null(value=False)
+    return frame.height == due and frame.select(received.all() & pl.col(_BEYOND).is_null().all()).item()
+
+
+def _cells(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Statements by cell. Keywords and delays are looked at for statements about minors only."""
+    import polars as pl
+
+    lists = frame.select(pl.col(list(rows.MINORS_FORMS)).drop_nulls().unique().cast(pl.String).implode())
+    added = [cell for cell in lists.item(0, "category_addition") if rows.marked("", cell, "")]
+    said = [cell for cell in lists.item(0, "category_specification") if rows.marked("", "", cell)]
+    about = pl.any_horizontal(
+        pl.col("category") == rows.MINORS,
+        pl.col("category_addition").is_in(added),
+        pl.col("category_specification").is_in(said),
+    )
+    frame = frame.with_columns(about_minors=about.fill_null(value=False))
+    statements = pl.len().cast(pl.Int64).alias("statements")
+    plain = frame.group_by(_PLAIN).agg(statements).filter(~pl.col("about_minors"))
+    minors = frame.filter("about_minors").with_columns(
+        pl.col(name).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False) for name in rows.DATES
+    )
+    binned = minors.with_columns(**{name: _bin(*dates) for name, dates in DELAYS.items()})
+    return pl.concat([binned.group_by(KEYS).agg(statements), plain], how="diagonal")
+
+
+def _bin(first: str, last: str) -> "pl.Expr":
+    """The bin of the days between two dates; null where one is missing or odd."""
+    import polars as pl
+
+    days = (pl.col(last) - pl.col(first)).dt.total_days()
+    bins = pl.lit(pl.Series((-1, *BINS), dtype=pl.Int16))
+    return pl.when(days.is_not_null()).then(bins.gather(pl.lit(pl.Series(BINS)).search_sorted(days, side="right")))
+
+
+def _published(cells: "pl.DataFrame", *, carefully: bool) -> bool:
+    """Whether every code has a published form. A U+FFFD is trusted only after a careful reading: others stand there."""
+    import polars as pl
+
+    found = cells.select(pl.col(_CODES).unique().cast(pl.String).fill_null("").implode())
+    return all(
+        rows.has_form(name, code) and (carefully or "\ufffd" not in code)
+        for name in _CODES
+        for code in found.item(0, name)
     )
 
 
-def _sound(cells: list[Cell], tally: Tally, known: Container[Cell]) -> bool:
-    """Whether every line has become a row or a reject, and every code of a row has a published form."""
-    if sum(int(cell[-1] or 0) for cell in cells) != tally.lines - tally.rejected.total():
-        return False
-    for *key, _ in cells:
-        if tuple(key) not in known:
-            row = {name: "" if value is None else str(value) for name, value in zip(KEYS, key, strict=True)}
-            if row["received"] != "True" or rows.odd_code(row, about=row["about_minors"] == "True"):
-                return False
-    return True
-
-
-def _attempt(
-    engine: Engine, file: int, member: Member, day: date, where: str, tally: Tally, carefully: bool
-) -> list[Cell] | None:
-    """The cells as DuckDB reads them, or None where it fails. Raises DumpError for damage met while inflating."""
+def count(engine: Engine, file: int, member: Member, day: date, where: str) -> Tally:
+    """Count one CSV file into the engine. Raises DumpError where the file is damaged."""
     pieces = inflated(file, member, where)
     header, rest = _header(pieces)
     columns = rows.layout(header, f"{where}: {member.name}")
-    source, sink = os.pipe()
-    if _SETPIPE_SZ is not None:
-        fcntl.fcntl(sink, _SETPIPE_SZ, _PIPE)
-    feeder = Thread(target=_Feeder(sink, columns, day, carefully, tally).run, args=(chain([rest], pieces),))
-    feeder.start()
-    cells = None
-    try:
-        cells = engine.cells(_query(f"/dev/fd/{source}", columns, day))
-    finally:
-        os.close(source)  # a feeder that still writes ends
-        feeder.join()
-    if tally.error is not None:
-        raise tally.error
-    return cells if tally.complete else None
+    tally = Tally()
+    for block in lines.blocks(chain([rest], pieces), (*columns, _BEYOND)):
+        for carefully in (False, True):
+            ready = lines.ready(block, columns, day, carefully=carefully)
+            if engine.add(ready, columns, day, carefully=carefully):
+                break
+        else:
+            raise DumpError(
+                f"{where}: {member.name}: its rows could not be counted; please file an issue with this dump's name"
+            )
+        tally.add(len(block.ends), ready.rejected)
+        del block, ready  # before the next one is made
+    return tally
 
 
 def _header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
@@ -146,143 +207,15 @@ def _header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     return header, rest
 
 
-@dataclass(slots=True)
-class _Feeder:
-    """The thread that inflates: writes lines into the pipe, mending those that need it, and counts them on the way."""
-
-    sink: int
-    columns: tuple[str, ...]
-    day: date
-    carefully: bool
-    tally: Tally
-
-    def run(self, pieces: Iterator[bytes]) -> None:
-        try:
-            with os.fdopen(self.sink, "wb", buffering=0) as pipe:
-                self._lines(pieces, pipe)
-            self.tally.complete = True
-        except BrokenPipeError:
-            pass  # the engine gave up
-        except (DumpError, OSError) as error:
-            self.tally.error = error
-
-    def _lines(self, pieces: Iterator[bytes], pipe: FileIO) -> None:
-        begun = b""
-        for piece in pieces:
-            first, end = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
-            if not first:
-                begun = (begun + piece)[: rows.LONGEST_LINE + 1]
-                continue
-            self._line(begun + piece[: first - 1], pipe)
-            self._send(piece[first:end], pipe, self.carefully)
-            begun = piece[end:]
-        if begun:
-            self._line(begun, pipe)
-
-    def _line(self, line: bytes, pipe: FileIO) -> None:
-        """One line without its end, which may be longer than any should be."""
-        long = len(line) > rows.LONGEST_LINE
-        self._send(line[: rows.LONGEST_LINE + 1] + b"\n", pipe, self.carefully or long)
-
-    def _send(self, block: bytes, pipe: FileIO, carefully: bool) -> None:
-        """Whole lines, but for those that are mended or rejected."""
-        view, done, number = memoryview(block), 0, self.tally.lines + 2  # the header is line 1
-        for start, end in _suspects(block, carefully):
-            _write(pipe, view[done:start])
-            number += _count(view[done:start])
-            clean = rows.mended(block[start : end - 1], self.columns, self.day)
-            if isinstance(clean, bytes):
-                _write(pipe, memoryview(clean + b"\n"))
-            else:
-                self._reject(number, clean)
-            done, number = end, number + 1
-        _write(pipe, view[done:])
-        self.tally.lines = number - 2 + _count(view[done:])
-
-    def _reject(self, number: int, reason: str) -> None:
-        self.tally.rejected[reason] += 1
-        if len(self.tally.examples) < MOST_EXAMPLES:
-            self.tally.examples.append((number, reason))
-
-
-def _suspects(block: bytes, carefully: bool) -> Iterator[tuple[int, int]]:
-    """Where the lines begin and end that must be read carefully: all, or those with a backslash."""
-    at = 0
-    while at < len(block):
-        hit = at if carefully else block.find(b"\\", at)
-        if hit < 0:
-            return
-        start = block.rfind(b"\n", at, hit) + 1 or at
-        at = block.index(b"\n", hit) + 1
-        yield start, at
-
-
-def _count(block: memoryview) -> int:
-    """How many lines end in it: numpy counts seven times as fast as bytes do."""
-    import numpy as np
-
-    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == 10))
-
-
-def _write(pipe: FileIO, block: memoryview) -> None:
-    while block:
-        block = block[pipe.write(block) or 0 :]
-
-
-def _query(path: str, columns: tuple[str, ...], day: date) -> str:
-    """Statements by cell, from lines without a header. Delays are looked at for statements about minors only."""
-    typed = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
-    quoted = [f"""contains(category_specification, '"{keyword}"')""" for keyword in rows.MINORS_KEYWORDS]
-    about = f"""coalesce(category = '{rows.MINORS}', false)
-        OR (category_addition IS NOT NULL AND contains(category_addition, '"{rows.MINORS}"'))
-        OR (category_specification IS NOT NULL AND ({" OR ".join(quoted)}))"""
-    delays = {
-        "content_to_application": ("content_date", "application_date"),
-        "application_to_reception": ("application_date", "created_at"),
-        "content_to_reception": ("content_date", "created_at"),
-    }
-    selected = [
-        *("platform_name", "automated_detection", *rows.FORMS, "received", "about_minors"),
-        *(f"CASE WHEN about_minors THEN {name} END" for name in rows.MINORS_FORMS),
-        *map(_bin, delays),
-    ]
-    days = [f"CASE WHEN about_minors THEN {_days(*dates)} END AS {name}" for name, dates in delays.items()]
-    return f"""
-        SELECT {", ".join(selected)}, count(*)
-        FROM (
-            SELECT *, {", ".join(days)}
-            FROM (
-                SELECT *, coalesce(starts_with(created_at, '{day} '), false) AS received, {about} AS about_minors
-                FROM read_csv('{path}', header = false, auto_detect = false, columns = {{{typed}}}, delim = ',',
-                    quote = '"', escape = '"', strict_mode = true, max_line_size = {rows.LONGEST_LINE + 2},
-                    buffer_size = {_BUFFER})
-            )
-        )
-        GROUP BY ALL"""
-
-
-def _days(first: str, last: str) -> str:
-    """Whole days between two dates; NULL where one is missing or odd."""
-    dates = (f"try_cast(left({name}, 10) AS DATE)" for name in (first, last))
-    return f"date_diff('day', {', '.join(dates)})"
-
-
-def _bin(days: str) -> str:
-    """The bin of a number of days. They are computed once, below: in each step of a CASE they would be anew."""
-    steps = (f"WHEN {days} >= {least} THEN {least}" for least in reversed(BINS))
-    return f"CASE {' '.join(steps)} WHEN {days} < 0 THEN -1 END"
-
-
 def main() -> None:
     """Answer requests until standard input ends."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else prints must not be taken for an answer
-    found: dict[Cell, int] = {}
     engine = Engine()
     for line in sys.stdin.buffer:
         request = json.loads(line)
         try:
-            answer = _collect(found) if request is None else _counted(engine, request, found)
+            answer = {"cells": engine.take()} if request is None else _counted(engine, request)
         except (DumpError, OSError) as error:
             answer = {"error": str(error)}
         payload = marshal.dumps(answer)
@@ -290,28 +223,14 @@ def main() -> None:
         answers.flush()
 
 
-def _collect(found: dict[Cell, int]) -> dict[str, Any]:
-    cells = [(*cell, n) for cell, n in found.items()]
-    found.clear()
-    return {"cells": cells}
-
-
-def _counted(engine: Engine, request: dict[str, Any], found: dict[Cell, int]) -> dict[str, Any]:
-    """Count one CSV file into `found`."""
+def _counted(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     path = Path(request["path"])
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if os.fstat(file).st_ino != request["inode"]:
             raise DumpError(f"{path.name} was replaced while it was read: start again")
         member, day = Member(**request["member"]), date.fromisoformat(request["day"])
-        cells, tally = count(engine, file, member, day, path.name, found)
+        tally = count(engine, file, member, day, path.name)
     finally:
         os.close(file)
-    for *key, n in cells:
-        cell = tuple(key)
-        if cell not in found:
-            cell = tuple(sys.intern(value) if isinstance(value, str) else value for value in key)
-        found[cell] = found.get(cell, 0) + int(n or 0)
-    if len(found) > MOST_CELLS:
-        raise DumpError(f"{path.name}: more than {MOST_CELLS:,} combinations of codes: this is no dump of statements")
     return {"lines": tally.lines, "rejected": dict(tally.rejected), "examples": tally.examples}
