@@ -23,6 +23,19 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
+def put(canvas: Canvas, x: float, y: float, text: str, *, right: bool = False) -> None:
+    """Draw a text at x, or up to x; what follows `^` in it is small and raised, as a footnote's digit is."""
+    text, _, mark = text.partition("^")
+    font, size = canvas._fontname, canvas._fontsize
+    if right:
+        x -= canvas.stringWidth(text, font, size) + canvas.stringWidth(mark, font, 0.6 * size)
+    canvas.drawString(x, y, text)
+    if mark:
+        canvas.setFont(font, 0.6 * size)
+        canvas.drawString(x + canvas.stringWidth(text, font, size), y + 0.35 * size, mark)
+        canvas.setFont(font, size)
+
+
 @dataclass
 class ListReplica:
     """A list of names and numbers over several pages. A name with a line break is printed wrapped."""
@@ -119,11 +132,11 @@ class ListReplica:
             canvas.rect(x, y - 31, width, 31, stroke=0, fill=1)
             canvas.setFillColor("black")
             canvas.setFont("Helvetica-Bold", 11)
-            canvas.drawString(x + 12, y - 20, self.header[0])
+            put(canvas, x + 12, y - 20, self.header[0])
             for text, right in zip(self.header[1:], rights, strict=True):
                 lines = text.split("\n")
                 for i, line in enumerate(lines):
-                    canvas.drawRightString(right, y - 20 + 6.6 * (len(lines) - 1) - LEADING * i, line)
+                    put(canvas, right, y - 20 + 6.6 * (len(lines) - 1) - LEADING * i, line, right=True)
             self._rule(canvas, edges, y)
         y -= 31
         if header:
@@ -133,10 +146,10 @@ class ListReplica:
             lines = name.split("\n")
             height = PITCH + LEADING * (len(lines) - 1)
             for i, line in enumerate(lines):
-                canvas.drawString(x + 12, y - 12.3 - LEADING * i, line)
+                put(canvas, x + 12, y - 12.3 - LEADING * i, line)
             drop = 12.3 + (LEADING * (len(lines) - 1) / 2 if self.number_line == "middle" else 0)
             for text, right in zip(numbers, rights, strict=True):
-                canvas.drawRightString(right + shift, y - drop, text)
+                put(canvas, right + shift, y - drop, text, right=True)
             y -= height
             self._rule(canvas, edges, y)
         return y
@@ -246,7 +259,7 @@ def _grid(canvas: Canvas, grid: Grid, y: float) -> float:
             canvas.rect(edges[k], y - height, 0.7, height, stroke=0, fill=1)
             canvas.setFont("Helvetica", 10)
             for i, line in enumerate(text.split("\n")):
-                canvas.drawString(edges[k] + 5, y - 13 - 12 * i, line)
+                put(canvas, edges[k] + 5, y - 13 - 12 * i, line)
             if grid.marks and r == 0 and k == len(row) - 1:
                 canvas.setFont("Helvetica", 6)
                 canvas.drawString(edges[k] + 6 + canvas.stringWidth(text, "Helvetica", 10), y - 9, grid.marks)

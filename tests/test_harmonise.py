@@ -202,6 +202,16 @@ def test_percentages(text: str, value: float) -> None:
     assert parse_number(text, "percent").value == value
 
 
+@pytest.mark.parametrize("mark", ["¹", "⁴", "¹⁰", "*"])
+def test_every_footnotes_digit_is_known_as_one(mark: str) -> None:
+    assert parse_number(f"12,345{mark}").value == 12345
+
+
+def test_ten_with_a_raised_digit_may_be_a_power_of_ten() -> None:
+    with pytest.raises(ValueError, match="a power of ten"):
+        parse_number("10⁶")
+
+
 def test_a_footnote_mark_stays_out_of_the_value_and_is_noted() -> None:
     for text in ("15,935*", "15,935 **", "15,935†", "15,935²"):
         number = parse_number(text, "reports")
@@ -522,6 +532,13 @@ def test_an_unknown_organisation_is_released_under_its_name() -> None:
     assert starred.dimensions == {"affiliates": "combined"}
 
 
+def test_a_footnotes_digit_is_no_part_of_a_name_and_makes_a_series_of_its_own() -> None:
+    plain, marked = (one(esps((name, "7")), BY_ESP) for name in ("Facebook", "Facebook²"))
+    assert (marked.subject, marked.dimensions) == ("facebook", {"footnote": "²"})
+    assert marked.series_id != plain.series_id
+    assert one(countries(("Philippines¹", "7")), BY_COUNTRY).ref_area == "PHL"
+
+
 def test_two_new_names_that_read_the_same_do_not_collide_silently() -> None:
     result = harmonised(esps(("Zorbly Inc", "5"), ("ZORBLY, LLC", "6"), ("Other", "7")), BY_ESP)
     assert [o.subject for o in result.observations] == ["other"]
@@ -612,6 +629,17 @@ def test_a_label_that_is_no_codelists_may_become_its_words_where_that_is_declare
     assert found == ["hateful_behavior", "suicide_self_harm", "cafes_rules_pii"]
     for nameless in ("", "&", "Политика"):
         assert "makes no code" in reason([figure("1", esp="Facebook", year="2022", policy=nameless)], rule)
+
+
+@pytest.mark.parametrize("text", ["Total", "Grand total:", "Overall", "Sum"])
+def test_words_of_a_total_become_no_code(text: str) -> None:
+    rule = BY_ESP | {
+        "totals": {},
+        "subject": "facebook",
+        "dimensions": {"policy_area": {"label": "esp", "rest": "slug"}},
+    }
+    (held,) = harmonised(esps((text, "7")), rule).quarantined
+    assert "looks like a total" in held.reason
 
 
 def test_a_map_may_leave_the_rest_to_the_codelist() -> None:

@@ -256,6 +256,18 @@ def test_notices_come_out_by_grain_with_their_harms(tmp_path: Path) -> None:
     assert only(found, "dsa_notice_actions_terms_trusted") == 1
 
 
+def test_a_title_above_the_header_changes_nothing(tmp_path: Path) -> None:
+    rows = by_category(NOTICES, NOTICED)
+    titled = read(as_csv([["Part 4: notices"], *rows]), tmp_path)
+    assert values(titled, "dsa_notices") == values(read(as_csv(rows), tmp_path), "dsa_notices")
+
+
+def test_keywords_sorted_away_from_their_categories_are_refused(tmp_path: Path) -> None:
+    header, *rows = by_category(NOTICES, NOTICED)
+    with pytest.raises(LayoutError, match="KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL stands above every category"):
+        read(as_csv([header, *sorted(rows, key=lambda row: row[3])]), tmp_path)
+
+
 def test_what_is_added_up_is_counted_once(tmp_path: Path) -> None:
     found = read(as_csv(by_category(NOTICES, NOTICED)), tmp_path)
     by_grain = {

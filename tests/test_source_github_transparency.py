@@ -55,6 +55,12 @@ def test_scanning_counts_accounts_and_staff_counts_reports(tmp_path: Path) -> No
     assert {(o.reporter, o.subject) for o in found.observations} == {("github", "github")}
 
 
+def test_columns_may_stand_in_another_order(tmp_path: Path) -> None:
+    lines = [",".join(line.split(",")[::-1]) for line in BY_HALF.splitlines()]
+    turned, plain = read(tmp_path / "t.csv", "\n".join(lines) + "\n"), read(tmp_path / "h.csv", BY_HALF)
+    assert said(turned) == said(plain)
+
+
 def test_the_table_by_halves_is_series_of_its_own(tmp_path: Path) -> None:
     halves = read(tmp_path / "h.csv", BY_HALF)
     assert said(halves) == [

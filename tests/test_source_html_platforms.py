@@ -97,6 +97,15 @@ def test_snap(tmp_path: Path) -> None:
     assert {o.dimensions["policy_area"] for o in found.observations if o.harm == "_Z"} == {"spam"}
 
 
+def test_a_total_among_the_policies_is_no_policy_and_thousands_are_no_counts(tmp_path: Path) -> None:
+    body = SNAP_PAGE.replace("<td>Spam", "<td>Total<td>6,002<td>6,004<td>10.0%<td>4,006</tr><tr><td>Spam")
+    found = read(tmp_path, "snap_transparency", body, SNAP)
+    assert {o.dimensions["policy_area"] for o in found.observations} == {"_T", "child_sexual_exploitation", "spam"}
+    assert all("looks like a total" in q.reason for q in found.quarantined) and len(found.quarantined) == 2
+    with pytest.raises(LayoutError, match="not counts as printed"):
+        read(tmp_path, "snap_transparency", SNAP_PAGE + "<p>All numbers are shown in thousands.</p>", SNAP)
+
+
 def test_snap_before_2022(tmp_path: Path) -> None:
     body = "<h2>Expanded Violations</h2>" + table(
         "CSAM: Total Account Deletions | Terrorism: Total Account Deletions", "4,321 | 5"

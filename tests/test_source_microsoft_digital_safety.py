@@ -112,6 +112,12 @@ def test_every_block_is_read_with_its_own_columns(tmp_path: Path) -> None:
     assert quality.check(found, opened(tmp_path / "report.xlsx"), MICROSOFT).released
 
 
+def test_a_note_that_the_numbers_count_thousands_holds_the_report_back(tmp_path: Path) -> None:
+    assert "not counts as printed" in problem(
+        workbook(tmp_path / "r.xlsx", report(B40="Note: figures are in thousands."))
+    )
+
+
 def test_a_footnote_goes_with_the_value_that_carries_its_mark(tmp_path: Path) -> None:
     notes = {o.obs_text: o.note for o in read(tmp_path).observations if o.note}
     assert notes == {"1,935*": "printed with the footnote mark *; * Accounts Actioned number has been restated"}

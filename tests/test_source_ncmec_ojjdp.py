@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import document
-from lightwell import source
+from lightwell import harmonise, quality, source
 from lightwell.errors import LayoutError
 from lightwell.tables import Figure, pdf
 from replicas import Grid, grids
@@ -140,6 +140,27 @@ def _changed(grid: Grid, row: int, column: int, text: str | None) -> Grid:
     rows = [list(r) for r in grid.rows]
     rows[row][column] = text
     return replace(grid, rows=rows)
+
+
+def test_a_footnotes_digit_stays_out_of_numbers_rows_and_years(tmp_path: Path) -> None:
+    rows = [list(row) for row in CATEGORIES.rows]
+    rows[2] = ["Child Sex Tourism^1", "1^2", "2†", "3^10"]
+    rows[0][2] += "^3"
+    years = _changed(YEARLY, 1, 0, "CY2022 (1/1/22-12/31/22)^4")
+    shares = _changed(LOCATIONS, 1, 1, "10^5\n9.1%")
+    marked = [PAGES[0], [PROSE, SUBMITTERS, shares], [replace(CATEGORIES, rows=rows), RECIPIENTS], PAGES[3], [years]]
+    plain, found = read(write(tmp_path, PAGES)), read(write(tmp_path, marked))
+    assert [(f.table, f.labels, f.text.rstrip("†")) for f in found] == [(f.table, f.labels, f.text) for f in plain]
+
+
+def test_a_kind_that_is_new_does_not_take_the_report_with_it(tmp_path: Path) -> None:
+    grown = replace(CATEGORIES, rows=[*CATEGORIES.rows, ["Some New Kind", "4", "5", "6"]])
+    path = write(tmp_path, [PAGES[0], [SUBMITTERS], [grown], PAGES[4]])
+    found = harmonise.to_observations(read(path), document(path, SOURCE.id), SOURCE, "v")
+    verdict = quality.check(found, document(path, SOURCE.id), SOURCE)
+    assert verdict.released
+    assert [q.obs_text for q in verdict.quarantined] == ["4", "5", "6"]
+    assert all("'Some New Kind' is not in harm_label.csv" in q.reason for q in verdict.quarantined)
 
 
 BROKEN = {

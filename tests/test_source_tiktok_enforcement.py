@@ -109,6 +109,15 @@ def test_the_three_headers_read_alike(path: Path, header: str, bom: str) -> None
     assert quality.check(found, replace(document(path, TIKTOK.id)), TIKTOK).released
 
 
+def test_columns_may_stand_in_another_order(path: Path) -> None:
+    lines = csv.reader(io.StringIO(text(LINES, bom="")))
+    turned = io.StringIO()
+    csv.writer(turned).writerows(line[::-1] for line in lines)
+    assert [said(o) for o in read(path, turned.getvalue()).observations] == [
+        said(o) for o in read(path, text(LINES)).observations
+    ]
+
+
 def test_a_share_under_the_name_of_a_count_is_a_share(path: Path) -> None:
     """`Total videos removed` of the task type `Share of total removals` is 0.0 to 1.0: never zero videos, never one."""
     shares = [

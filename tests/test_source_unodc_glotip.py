@@ -81,6 +81,10 @@ def said(o: Observation) -> tuple[str, str, str, str, float | None]:
     return o.harm, o.dimensions["sex"], o.dimensions["age"], o.dimensions["citizenship"], o.obs_value
 
 
+def test_a_note_below_the_rows_is_no_row(tmp_path: Path) -> None:
+    assert of_rows(tmp_path, ["Source: UNODC, as answered by countries"]).observations == of_rows(tmp_path).observations
+
+
 def test_breakdowns_stay_apart_and_small_counts_keep_their_bounds(tmp_path: Path) -> None:
     found = of_rows(tmp_path)
     assert found.quarantined == []

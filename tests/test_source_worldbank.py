@@ -198,9 +198,28 @@ BROKEN: dict[str, tuple[object, str]] = {
     "one page of several": (a_page(a_record(GEORGIA, "2030", 1), pages=2, total=2), "1 of 2 pages are there"),
     "an error message": ([{"message": [{"id": "120", "key": "Invalid value", "value": "no"}]}], "fits no layout"),
     "another CSV": ("Country,Code,Year,People\r\nGeorgia,GEO,2030,1\r\n", "fits no layout"),
-    "a column renamed": ("Country Name,Country Code,Year,Value,Note\r\nGeorgia,GEO,2030,1,x\r\n", "fits no layout"),
+    "a column renamed": (
+        "Country Name,Country Code,Year,Value,Note\r\nGeorgia,GEO,2030,1,x\r\n",
+        "does not know 'Note'",
+    ),
     "a row cut": ("Country Name,Country Code,Year,Value\r\nGeorgia,GEO,2030\r\n", "ends before its number"),
 }
+
+
+def test_the_csv_may_have_its_columns_in_another_order_or_semicolons(take: Take) -> None:
+    for content in (
+        "Year;Value;Country Code;Country Name\r\n2030;7;GEO;Georgia\r\n",
+        "Value,Year,Country Code,Country Name\r\n7,2030,GEO,Georgia\r\n",
+    ):
+        assert values(take(POPULATION, content)[1]) == {("population", "GEO", "2030"): 7}
+    content = "online;year;iso3;country\r\n7;2030;GEO;Georgia\r\n"
+    assert values(take(USERS, content)[1]) == {("internet_users", "GEO", "2030"): 7}
+
+
+def test_a_csv_that_ends_within_a_number_is_refused(take: Take) -> None:
+    _, found, problem = take(POPULATION, "Country Name,Country Code,Year,Value\r\nGeorgia,GEO,2030,166")
+    assert found.observations == []
+    assert "may be cut off" in str(problem)
 
 
 @pytest.mark.parametrize(("content", "reason"), BROKEN.values(), ids=BROKEN.keys())

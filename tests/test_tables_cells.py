@@ -100,7 +100,7 @@ def test_stacked_tables_are_parted_by_blank_rows_or_by_the_next_header(tmp_path:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_delimiters_line_ends_and_marks_of_byte_order(tmp_path: Path, delimiter: str, end: str) -> None:
     lines = ["Harbour,Letters,Month,Parcels", "Hull,1,May,2"]
-    content = "\ufeff" + end.join(line.replace(",", delimiter) for line in lines)
+    content = "\ufeff" + "".join(line.replace(",", delimiter) + end for line in lines)
     assert [row[2] for row in read(text_table(tmp_path, content), layout(HARBOURS))] == ["1", "2"]
 
 
@@ -214,7 +214,10 @@ def test_two_header_rows_are_no_header(tmp_path: Path) -> None:
 def test_a_blank_column_before_the_table_and_a_formula_do_no_harm(tmp_path: Path) -> None:
     rows = [["", "Harbour", 2021], ["", "Hull", "=1+1"], ["", "Goole", 3]]
     found = list(spreadsheet.extract(workbook(tmp_path, {"A": rows}), layout(BY_YEAR)))
-    assert [(f.text, f.locator.cell) for f in found] == [("", "C2"), ("3", "C3")]  # nothing is calculated
+    assert [(f.text, f.locator.cell) for f in found] == [
+        ("a formula without a stored value", "C2"),  # nothing is calculated, and it is no empty cell
+        ("3", "C3"),
+    ]
 
 
 def broken(tmp_path: Path, content: bytes) -> str:
@@ -288,3 +291,93 @@ def test_cells_know_no_format() -> None:
         "5",
         "pointer=/3",
     )
+
+
+# --- what an ordinary new vintage brings -----------------------------------------------------------------------------
+
+SIMPLE = "Harbour,Letters,Month,Parcels\nHull,1,May,2\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_what_spreadsheets_save_as_unicode_text_is_read(tmp_path: Path, encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    of = text_table(tmp_path, (mark + SIMPLE.replace(",", "\t")).encode(encoding))
+    assert [row[2] for row in read(of, layout(HARBOURS))] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "note", ["Note: counted by hand.", "* without the inner port", "[1] See the page.", "Source: us, 2031"]
+)
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_a_note_ends_a_table(tmp_path: Path, note: str, between: str) -> None:
+    of = text_table(tmp_path, f'{SIMPLE}{between}"{note}",,,\n')
+    assert len(read(of, layout(HARBOURS))) == 2
+    assert "stands under no header" in refusal(
+        text_table(tmp_path, f'{SIMPLE}"{note}"\nGoole,1,May,2\n'), layout(HARBOURS)
+    )
+
+
+def test_a_note_that_the_numbers_count_thousands_is_heeded(tmp_path: Path) -> None:
+    of = text_table(tmp_path, f'{SIMPLE}\n"Note: figures are in thousands"\n')
+    assert "not counts as printed" in refusal(of, layout(HARBOURS))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (SIMPLE.replace("Parcels", "Parcels,Region"), "does not know 'Region'"),
+        (SIMPLE.replace("Parcels", "Boxes"), "does not know 'Boxes'"),
+        (SIMPLE.replace("Month", "Season"), "does not know 'Season' and needs 'Month'"),
+        (f"Report of the year\n{SIMPLE}", "add it to `ignore` if"),
+        (f"{SIMPLE}\nGoole,1,May,2\n", "a blank row ends a table"),
+    ],
+)
+def test_a_reason_names_the_column_or_says_what_to_do(tmp_path: Path, content: str, said: str) -> None:
+    assert said in refusal(text_table(tmp_path, content), layout(HARBOURS))
+
+
+@pytest.mark.parametrize("end", [",2", ",2.5"])
+def test_a_number_at_the_very_end_may_be_cut_off(tmp_path: Path, end: str) -> None:
+    cut = SIMPLE[:-3] + end
+    assert "may be cut off" in refusal(text_table(tmp_path, cut), layout(HARBOURS))
+    assert len(cells_of(delimited.read(cut.encode(), open_end=True))) == 2
+    for whole in (cut + "\n", cut.replace(end, f',"{end[1:]}"'), cut + "%"):
+        assert len(read(text_table(tmp_path, whole), layout(HARBOURS))) == 2
+
+
+def cells_of(sheet: cells.Sheet) -> list[cells.Row]:
+    return sheet.rows
+
+
+def test_a_sheet_of_notes_is_passed_over_and_one_with_numbers_is_not(tmp_path: Path) -> None:
+    rows = [["Harbour", 2021], ["Hull", 1]]
+    by = layout(BY_YEAR | {"sheet": "^A$"})
+    for name in ("Notes", "Read me", "Contents", "Glossary"):
+        of = workbook(tmp_path, {name: [["How we count", "by hand"]], "A": rows})
+        assert len(list(spreadsheet.extract(of, by))) == 1
+        assert f"sheet '{name}' is not known" in refusal(workbook(tmp_path, {name: [["Hull", 1234]], "A": rows}), by)
+
+
+def test_a_hidden_sheet_is_no_part_of_a_workbook(tmp_path: Path) -> None:
+    of = workbook(tmp_path, {"A": [["Harbour", 2021], ["Hull", 1]], "Old": [["Harbour", 2021], ["Hull", 9]]})
+    assert of.path is not None
+    book = openpyxl.load_workbook(of.path)
+    book["Old"].sheet_state = "hidden"
+    book.save(of.path)
+    assert [f.text for f in spreadsheet.extract(of, layout(BY_YEAR))] == ["1"]
+    assert "Old" not in spreadsheet.opening(of.path).text
+
+
+def test_an_error_and_a_formula_without_a_value_are_no_empty_cells(tmp_path: Path) -> None:
+    rows = [["Harbour", 2021, 2022, 2023, 2024], ["Hull", "=1+1", "#N/A", "#REF!", 4]]
+    found = list(spreadsheet.extract(workbook(tmp_path, {"A & B": rows}), layout(BY_YEAR | {"empty": "skip"})))
+    assert [f.text for f in found] == ["a formula without a stored value", "#N/A", "#REF!", "4"]
+
+
+def test_a_number_merged_over_several_cells_is_refused(tmp_path: Path) -> None:
+    of = workbook(tmp_path, {"A": [["Harbour", "2021"], ["Hull", 1], ["Goole", None]]})
+    assert of.path is not None
+    book = openpyxl.load_workbook(of.path)
+    book["A"].merge_cells("B2:B3")
+    book.save(of.path)
+    assert "cell B2: the number 1 is merged over several cells" in refusal(of, layout(BY_YEAR))

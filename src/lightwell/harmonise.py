@@ -105,12 +105,13 @@ _DECIMALS = frozenset({"ratio", "hours", "fte", "fold", "per_10000", "per_100000
 _FRACTIONS = frozenset({"percent", "days"}) | _DECIMALS  # units whose values need not be whole
 _HOURS = re.compile(r"\s?(?:h|hrs?|hours?)", re.IGNORECASE)  # printed behind the number
 _MISSING = frozenset({"", "-", "--", "–", "—", "n/a"})
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"  # a footnote's digits, where a program knows them as such
 _SPACES = "\u00a0\u2007\u2009\u202f"  # spaces that typesetters put inside a number; a plain space parts two numbers
 _GROUPED = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[1-9][0-9]{{0,2}}(?:[{_SPACES}][0-9]{{3}})+"
 _NUMBER = re.compile(
     rf"(?P<comparator>[<>]=?|[≤≥~]|[a-z]+(?: [a-z]+)?)?\s*"
     rf"(?P<whole>{_GROUPED})(?:\.(?P<fraction>[0-9]+))?"
-    rf"(?:\s?(?P<scale>thousand|million|billion|[kmb]))?(?:\s?(?P<percent>%))?\s?(?P<marks>[*†‡§¹²³]+)?",
+    rf"(?:\s?(?P<scale>thousand|million|billion|[kmb]))?(?:\s?(?P<percent>%))?\s?(?P<marks>[*†‡§{_RAISED}]+)?",
     re.IGNORECASE,
 )
 _PERCENTAGE = r"(?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,12})?"
@@ -163,6 +164,8 @@ def parse_number(text: str, unit: str = "count", *, unsigned: bool = False) -> P
         number != number.to_integral_value() or (match["fraction"] not in (None, "0") and not match["scale"])
     ):
         raise ValueError(f"{text!r} is not whole, but {unit} is counted whole (and a point may part thousands)")
+    if match["marks"] and match["whole"] == "10" and match["marks"].strip(_RAISED) == "":
+        raise ValueError(f"{text!r} is ten with a footnote or a power of ten, and which is not sure")
     comparator = _comparator(match["comparator"], text)
     note = f"printed with the footnote mark {match['marks']}" if match["marks"] else None
     if comparator in ("<", "<=") and match["comparator"].casefold() not in ("nearly", "almost"):
@@ -622,13 +625,17 @@ def _mapped(name: str, value: FromLabel, text: str) -> str:
 
 def _slug(name: str, value: FromLabel, text: str) -> str:
     """The words of a label that is no codelist's, as a code. Letters that a code cannot hold are refused."""
+    if _full(_TOTAL_WORDS, codes.label_key(text)):
+        raise _RowError(f"{name}: {text!r} looks like a total that the declaration's `totals` does not know")
     words = re.findall(r"[a-z0-9]+", codes.label_key(text).replace("'", ""))
     if not words or re.search(r"[^\W\d_a-z]", codes.label_key(text)):
         raise _RowError(f"{name}: {text!r} of the label {value.label!r} makes no code: add it to the declaration's map")
     return "_".join(words)
 
 
-_TOTAL_WORDS = r"(?:grand |sub-?)?totals?(?: (?:of|for|number|reports|esps?)\b.*)?[:*]*|sum|all(?: esps?| others?)?"
+_TOTAL_WORDS = (
+    r"(?:grand |sub-?)?totals?(?: (?:of|for|number|reports|esps?)\b.*)?[:*]*|sum|overall|all(?: esps?| others?)?"
+)
 
 
 def _organisation(text: str, on: date, work: _Work) -> _Coded:
@@ -636,16 +643,18 @@ def _organisation(text: str, on: date, work: _Work) -> _Coded:
         raise _RowError(f"subject: {text!r} is no name of an organisation")
     if _full(_TOTAL_WORDS, text):
         raise _RowError(f"subject: {text!r} looks like a total that the declaration's `totals` does not know")
-    found = codes.find_organisation(text, work.source.id, on, work.lists)
+    name = text.rstrip(_RAISED)
+    noted = {"footnote": text[len(name) :]} if name != text else {}  # as an asterisk: nobody knows what it means
+    found = codes.find_organisation(name, work.source.id, on, work.lists)
     if found is not None:
-        return _Coded(found.code, found.dimensions)
-    code = codes.provisional_code(text, work.lists.organisation)
-    work.provisional.setdefault(code, text)
-    return _Coded(code, codes.footnote_dimensions(text, work.source.id, on, work.lists))
+        return _Coded(found.code, {**found.dimensions, **noted})
+    code = codes.provisional_code(name, work.lists.organisation)
+    work.provisional.setdefault(code, name)
+    return _Coded(code, {**codes.footnote_dimensions(name, work.source.id, on, work.lists), **noted})
 
 
 def _area(text: str, _on: date, work: _Work) -> _Coded:
-    found = codes.find_area(text, work.source.id, work.lists)
+    found = codes.find_area(text.rstrip(_RAISED), work.source.id, work.lists)
     if found is None:
         near = ", ".join(f"{name} ({code})" for name, code, _ in codes.nearest_areas(text))
         raise _RowError(f"ref_area: {text!r} is no area that area_name.csv or ISO 3166 names; the nearest: {near}")

@@ -100,6 +100,7 @@ def _extract(document: Document, source: Source, version: str) -> Reading:
         opening = reader.opening(document.path, texts) if texts else reader.opening(document.path)
         found = replace(found, title=opening.title, dated_on=opening.dated_on)
         layout = choose_layout(source, opening.text)
+        tables.refuse_scale(opening.text)
         return replace(found, figures=list(source.extractor(document.media_type)(document, layout)))
     except LayoutError as error:
         return replace(found, problem=str(error))

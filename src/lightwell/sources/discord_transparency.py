@@ -23,7 +23,7 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
 
     Raises LayoutError where a table is unlike its layout, or a title or months are not those of its address.
     """
-    sections = list(_sections(delimited.sheet(document).rows))
+    sections = list(_sections(delimited.sheet(document, open_end=True).rows))
     period = address_labels(document, layout).get("period", "").casefold()
     for section in sections:
         quarter = re.search(r"\bq[1-4]\b", section.name.casefold())

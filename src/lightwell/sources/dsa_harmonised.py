@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import groupby
+from itertools import dropwhile, groupby
 from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
@@ -139,6 +139,7 @@ def _sheets(document: "Document") -> list[Sheet]:
 def _part(sheet: Sheet) -> Iterator[_Part]:
     """The part that a sheet is; nothing for one without numbers (1 identification, 2 categories, 11 prose)."""
     rows = [row for row in sheet.rows if any(cell.text for cell in row)]
+    rows = list(dropwhile(lambda row: sum(bool(cell.text) for cell in row) == 1, rows))  # a title above the header
     if len(rows) < 2:
         return
     width, body = _width(rows[0]), rows[1:]
@@ -301,6 +302,11 @@ def _by_category(part: _Part) -> Iterator[list[str]]:
     category, many = "", _others(part)
     for row in part.rows:
         code, scope = _text(row, part.first).upper(), _scope(part, row)
+        if code.startswith("KEYWORD_") and not category and _has_categories(part):
+            raise LayoutError(
+                f"{row[0].locator}: {code} stands above every category, where a keyword belongs to the one above it: "
+                "the rows were sorted anew; take the report as it was filed"
+            )
         if not code.startswith("KEYWORD_"):
             category = code
             yield [code, "total" if code == "TOTAL" else "category", _slug(code), "", "", scope]
@@ -310,6 +316,10 @@ def _by_category(part: _Part) -> Iterator[list[str]]:
         if code == "KEYWORD_OTHER" and many[category, scope] > 1:
             other = _described(_text(row, part.first + 1))
         yield [f"{category} {keyword}".strip(), "keyword", _slug(category), _slug(keyword), other, scope]
+
+
+def _has_categories(part: _Part) -> bool:
+    return any(_text(row, part.first).upper().startswith(("TOTAL", "STATEMENT_")) for row in part.rows)
 
 
 def _scope(part: _Part, row: Row) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, require_tables
+from lightwell.tables import Figure, refuse_scale, require_tables
 from lightwell.tables.cells import Cell, Row, Sheet
 from lightwell.tables.spreadsheet import sheets
 
@@ -73,7 +73,9 @@ def _take(block: _Block, cells: list[tuple[int, Cell]], table: "CrosstabTable") 
     """One more row of a block: its columns, its values, or a note."""
     left = min(block.titles)
     if all(column < left for column, _ in cells):
-        block.notes += [(sentence, cell) for _, cell in cells for sentence in _sentences(cell.text)]
+        for _, cell in cells:
+            refuse_scale(cell.text)
+            block.notes += [(sentence, cell) for sentence in _sentences(cell.text)]
     elif any(column < left for column, _ in cells):
         raise LayoutError(f"{_where([c for _, c in cells])}: a row of values begins left of the block's first title")
     elif not block.columns:

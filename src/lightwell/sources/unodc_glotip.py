@@ -31,7 +31,7 @@ def _by_dimension(sheet: Sheet) -> list[Sheet]:
     column = next(n for n, cell in enumerate(titles) if cell.text.casefold() == "dimension")
     parts: dict[str, list[Row]] = {}
     for row in sheet.rows[header + 1 :]:
-        if any(cell.text for cell in row):
+        if any(cell.text for cell in row) and not cells.is_note(row):
             parts.setdefault(row[column].text or "no dimension", [titles]).append(row)
     return [Sheet(name, rows) for name, rows in parts.items()]
 

@@ -5,6 +5,7 @@ and no clock. What it cannot account for it raises as `LayoutError`.
 """
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -113,6 +114,22 @@ def reader(media_type: str) -> ModuleType:
     if media_type not in READERS:
         raise LayoutError(f"no module of tables reads {media_type}: there are {', '.join(READERS)}")
     return importlib.import_module(f"lightwell.tables.{READERS[media_type]}")
+
+
+_SCALED = re.compile(
+    r"\b(?:figures?|numbers?|counts?|values?|amounts?|data|reports?|totals?)\b[^.:]{0,40}?\b(?:are|is|shown|given|expressed)"
+    r" in (?:thousands|millions)\b(?! of\b)|\((?:in )?(?:thousands|millions|['’]?000s?)\)",
+    re.IGNORECASE,
+)
+
+
+def refuse_scale(text: str) -> None:
+    """Raise LayoutError where a document says that its numbers count thousands or millions: none is multiplied here."""
+    if (said := _SCALED.search(text)) is not None:
+        raise LayoutError(
+            f"the document says {said.group()!r}, so its numbers are not counts as printed: transcribe what you need "
+            "of it, or look for the publisher's full numbers"
+        )
 
 
 def require_tables(layout: "Layout", found: set[str]) -> None:

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, Locator, require_tables
+from lightwell.tables import Figure, Locator, refuse_scale, require_tables
 
 if TYPE_CHECKING:
     from lightwell.archive import Document
     from lightwell.source import CrosstabTable, Layout, RecordsTable
 
 MAX_ROWS = 2_000_000  # of one document
+_NOTES_SHEET = (
+    r"(?:foot)?notes?|read ?me|about|cover(?: (?:page|sheet))?|(?:table of )?contents|glossary|definitions?|methodology"
+)
+_NOTE = r"(?:(?:foot)?notes?|sources?)\b[^\w].*|[*†‡§©].*|[(\[]\d{1,2}[)\]].*"
+_SENTENCE = 3  # words; less can be a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def _read_sheet(sheet: Sheet, layout: "Layout", given: Mapping[str, str]) -> Ite
     if not mine and _is_ignored_sheet(sheet, layout):
         return
     for row in sheet.rows:
-        if not any(cell.text for cell in row):
+        if not any(cell.text for cell in row) or is_note(row):
             table = columns = None
             continue
         opened = _opened(mine, row) if table is None or _may_open(mine, row) else None
@@ -105,15 +110,16 @@ def _read_sheet(sheet: Sheet, layout: "Layout", given: Mapping[str, str]) -> Ite
             table, columns = opened
         elif table is not None and columns is not None:
             yield from _record(table, columns, row, given)
-        elif not _ignored(row, layout):
-            raise LayoutError(f"{_where(row)}: {_line(row)[:120]!r} stands under no header that the layout knows")
+        elif not _ignored(row, layout) and not is_note(row):
+            raise LayoutError(f"{_where(row)}: {_unlike(mine, row)}")
 
 
 def _is_ignored_sheet(sheet: Sheet, layout: "Layout") -> bool:
-    """Whether a sheet without a table is empty or declared to be ignored. Raises LayoutError where it is neither."""
-    if any(cell.text for row in sheet.rows for cell in row) and not any(
-        _fits(pattern, sheet.name) for pattern in layout.ignore_sheets
-    ):
+    """Whether a sheet without a table is empty, holds notes or is declared to be ignored. Raises LayoutError if not."""
+    filled = [cell.text for row in sheet.rows for cell in row if cell.text]
+    numbers = any(re.fullmatch(r"[\d.,%]*\d{3}[\d.,%]*", text) for text in filled)
+    notes = _fits(_NOTES_SHEET, sheet.name) and not numbers
+    if filled and not notes and not any(_fits(pattern, sheet.name) for pattern in layout.ignore_sheets):
         raise LayoutError(f"sheet {sheet.name!r} is not known: declare a table for it, or add it to `ignore_sheets`")
     return True
 
@@ -123,6 +129,37 @@ def _may_open(tables: "list[RecordsTable | CrosstabTable]", row: Row) -> bool:
     first = next(cell.text for cell in row if cell.text)
     known = (list(t.labels.values())[:1] or list(t.values.values() if t.kind == "records" else ()) for t in tables)
     return any(_fits(pattern, first) for patterns in known for pattern in patterns)
+
+
+def is_note(row: Row) -> bool:
+    """Whether a row is a note to the table above it: a sentence in its first cell and nothing else.
+
+    Raises LayoutError where it says that the numbers are not counts as printed.
+    """
+    texts = [cell.text for cell in row if cell.text]
+    if len(texts) != 1 or row[0].text != texts[0] or not _fits(_NOTE, texts[0]):
+        return False
+    refuse_scale(texts[0])
+    return len(texts[0].split()) >= _SENTENCE
+
+
+def _unlike(tables: "list[RecordsTable | CrosstabTable]", row: Row) -> str:
+    """Why a row is neither a header nor a record, and what to do about it."""
+    texts = [" ".join(cell.text.split()) for cell in row if cell.text]
+    said = f"{_line(row)[:120]!r} stands under no header that the layout knows"
+    for table in tables:
+        lost = [pattern for pattern in table.labels.values() if not any(_fits(pattern, text) for text in texts)]
+        values = list(table.values.values()) if table.kind == "records" else [table.columns]
+        known = [*table.labels.values(), *values, *table.unused]
+        new = [text for text in texts if not any(_fits(pattern, text) for pattern in known)]
+        alike = len(lost) * 2 <= len(table.labels) > len(lost) or not table.labels
+        if alike and len(new) * 2 <= len(texts) and (lost or new):
+            told = [f"does not know {', '.join(map(repr, new))}"] if new else []
+            told += [f"needs {', '.join(map(repr, lost))}"] if lost else []
+            return f"{said}: table {table.name} {' and '.join(told)}; see what it means and complete the layout"
+    if len(texts) == 1:
+        return f"{said}: add it to `ignore` if it changes nothing that the numbers mean"
+    return f"{said} (a blank row ends a table): look where it belongs"
 
 
 def _opened(

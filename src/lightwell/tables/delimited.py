@@ -1,6 +1,7 @@
 """Text tables (CSV, TSV) to figures. A document may stack several tables with blank rows between."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,16 +27,24 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     return figures([sheet(document)], document, layout)
 
 
-def sheet(document: "Document") -> Sheet:
-    """The lines of a text table as one sheet; a cell's locator is its line and the number of its column."""
+def sheet(document: "Document", *, open_end: bool = False) -> Sheet:
+    """The lines of a text table as one sheet; a cell's locator is its line and the number of its column.
+
+    `open_end`: the publisher's files end without a line end, so that a number there is no sign of a file cut off.
+    """
     if document.path is None:
         raise LayoutError(f"the file of document {document.document_id[:12]} is not in the archive")
-    return read(document.path.read_bytes())
+    return read(document.path.read_bytes(), open_end=open_end)
 
 
-def read(content: bytes, name: str = "") -> Sheet:
+def read(content: bytes, name: str = "", *, open_end: bool = False) -> Sheet:
     """The lines of a text table as a sheet of that name, which is also part of each cell's locator."""
     text = _decoded(content)
+    if not open_end and (last := re.search(r"[,;\t|]\s*([\d.]+)\Z", text)) is not None:
+        raise LayoutError(
+            f"the file ends right behind the number {last[1]}, without a line end: it may be cut off there; get it "
+            "again, or put a line end behind it if you see that it is whole, and add that"
+        )
     reader = csv.reader(text.splitlines(keepends=True), delimiter=_delimiter(text), strict=True)
     rows: list[Row] = []
     line = 1
@@ -60,10 +69,14 @@ def _text(path: Path) -> str:
 
 
 def _decoded(content: bytes) -> str:
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as spreadsheet programs save "Unicode text"
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LayoutError(f"byte {error.start} is not UTF-8: save the file as UTF-8, or add its encoding") from error
+        raise LayoutError(
+            f"byte {error.start} is not {'UTF-16' if wide else 'UTF-8'}: open the file in a spreadsheet program or "
+            "editor, save it as CSV in UTF-8, and add that"
+        ) from error
 
 
 def _delimiter(text: str) -> str:

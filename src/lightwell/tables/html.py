@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, Locator, Opening, require_tables
+from lightwell.tables import Figure, Locator, Opening, refuse_scale, require_tables
 from lightwell.tables.cells import Cell, Sheet, address_labels, figures
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     if document.path is None:
         raise LayoutError(f"the file of document {document.document_id[:12]} is not in the archive")
     page = _page(document.path)
+    refuse_scale(" ".join(map(str, page.blocks)))
     given = address_labels(document, layout)
     sheets = [sheet for sheet in page.sheets if not _is_ignored(sheet, layout)]
     lax = [table.model_copy(update={"required": False}) for table in layout.tables]  # asked for below, with the prose

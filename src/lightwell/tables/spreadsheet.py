@@ -1,14 +1,20 @@
-"""Workbooks (XLSX, ODS) to figures. Values are taken as stored, never recalculated; nothing in a workbook is run."""
+"""Workbooks (XLSX, ODS) to figures. Values are taken as stored, never recalculated; nothing in a workbook is run.
 
-from collections.abc import Iterator, Sequence
+Hidden sheets are left out. A formula without a stored value and an error such as #REF! are read as that text, which no
+number takes in, and a number merged over several cells is refused: none of them is an empty cell.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from lightwell.errors import LayoutError
 from lightwell.tables import Figure, Locator, Opening
@@ -50,16 +56,64 @@ def each_sheet(document: "Document") -> Iterator[Sheet]:
 def _sheets(path: Path, rows: int | None = None) -> Iterator[Sheet]:
     """The worksheets, or so many rows of each."""
     _refuse_bomb(path)
+    faults = _faults(path)
     try:
         with CalamineWorkbook.from_path(path) as book:
-            for name in book.sheet_names:
+            for name in (m.name for m in book.sheets_metadata if m.visible == SheetVisibleEnum.Visible):
                 raw = book.get_sheet_by_name(name)
                 if raw.total_height > MAX_ROWS:
                     raise LayoutError(f"sheet {name} has {raw.total_height:,} rows: is this the right document?")
                 values = raw.to_python(skip_empty_area=False, nrows=rows)
-                yield Sheet(name, [_row(name, r, found) for r, found in enumerate(values, start=1)])
+                _refuse_merged(raw, values)
+                mine = faults.get(name, {})
+                yield Sheet(name, [_row(name, r, found, mine) for r, found in enumerate(values, start=1)])
     except (CalamineError, OSError) as error:
         raise LayoutError(f"the workbook cannot be read ({error}); open it by hand") from error
+
+
+def _refuse_merged(sheet: CalamineSheet, values: Sequence[Sequence[object]]) -> None:
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        value = values[top][left] if top < len(values) and left < len(values[top]) else None
+        if isinstance(value, float) and (top, left) != (bottom, right):
+            raise LayoutError(
+                f"sheet {sheet.name}, cell {_letters(left + 1)}{top + 1}: the number {_text(value)} is merged over "
+                "several cells, and which of them it counts is not clear: read the sheet by hand"
+            )
+
+
+_FAULT = re.compile(  # of a sheet's XML: a cell with an error, or with a formula and no value
+    rb"""<c r="(?P<cell>[A-Z]+[0-9]+)"(?: s="[0-9]+")?"""
+    rb"""(?: t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?P<error>[^<]*)</v>"""
+    rb"""|>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(?:<v */>|<v></v>)?</c>)"""
+)
+_SHEET = re.compile(rb'<sheet [^>]*?name="(?P<name>[^"]*)"[^>]*?r:id="(?P<id>[^"]*)"')
+
+
+def _faults(path: Path) -> Mapping[str, Mapping[str, str]]:
+    """By sheet and cell of an XLSX: the error that a cell shows, or that its formula was never worked out."""
+    found: dict[str, dict[str, str]] = {}
+    with ZipFile(path) as parts:
+        names = parts.namelist()
+        if "xl/workbook.xml" not in names or "xl/_rels/workbook.xml.rels" not in names:
+            return found
+        links = re.findall(rb"<Relationship [^>]*>", parts.read("xl/_rels/workbook.xml.rels"))
+        targets = {
+            _attribute(link, "Id"): _attribute(link, "Target").rpartition("xl/")[2].lstrip("/") for link in links
+        }
+        for sheet in _SHEET.finditer(parts.read("xl/workbook.xml")):
+            if (part := f"xl/{targets.get(sheet['id'].decode())}") in names:
+                cells = {m["cell"].decode(): _fault(m["error"]) for m in _FAULT.finditer(parts.read(part))}
+                found[unescape(sheet["name"].decode())] = cells
+    return found
+
+
+def _fault(error: bytes | None) -> str:
+    return "a formula without a stored value" if error is None else error.decode()
+
+
+def _attribute(element: bytes, name: str) -> str:
+    match = re.search(rf'\b{name}="([^"]*)"'.encode(), element)
+    return match[1].decode() if match else ""
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -73,10 +127,11 @@ def _refuse_bomb(path: Path) -> None:
         raise LayoutError(f"the workbook unpacks to {unpacked:,} bytes from {packed:,}: refused")
 
 
-def _row(sheet: str, number: int, values: Sequence[object]) -> list[Cell]:
+def _row(sheet: str, number: int, values: Sequence[object], faults: Mapping[str, str]) -> list[Cell]:
+    places = [f"{_letters(column)}{number}" for column in range(1, len(values) + 1)]
     return [
-        Cell(_text(value), Locator(sheet=sheet, cell=f"{_letters(column)}{number}"))
-        for column, value in enumerate(values, start=1)
+        Cell(faults.get(place) or _text(value), Locator(sheet=sheet, cell=place))
+        for place, value in zip(places, values, strict=True)
     ]
 
 

@@ -27,7 +27,7 @@ from pdfplumber.pdf import PDF
 from pdfplumber.utils.exceptions import MalformedPDFException, PdfminerException
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, Locator, Opening, require_tables
+from lightwell.tables import Figure, Locator, Opening, refuse_scale, require_tables
 from lightwell.tables.pdf.grids import read_grids
 from lightwell.tables.pdf.lists import ListReader
 from lightwell.tables.pdf.words import Word, around, fits, join, lines_of, page_words, text_of
@@ -89,7 +89,8 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
         for page in pdf.pages:
             words = _heeded(page_words(page), layout.ignore)
             blank = blank and not words
-            for match in re.finditer(layout.period, text_of(words)) if layout.period else ():
+            refuse_scale(text := text_of(words))
+            for match in re.finditer(layout.period, text) if layout.period else ():
                 periods.setdefault(match["year"], page.page_number)
             for reader in lists:
                 figures += reader.read(page, words)

@@ -10,7 +10,7 @@ from pdfplumber.page import Page
 
 from lightwell.errors import LayoutError
 from lightwell.tables import Figure, Locator
-from lightwell.tables.pdf.words import NUMBER, RULE, Word, around, is_number, join, lines_of
+from lightwell.tables.pdf.words import NUMBER, RAISED, RULE, Word, around, is_number, join, lines_of
 
 if TYPE_CHECKING:
     from lightwell.source import GridTable
@@ -112,7 +112,8 @@ def _cell_text(cell: _Cell, newline: str = " ") -> str:
         return ""
     size = max(w.size for w in cell)
     lines = lines_of(w for w in cell if w.size > 0.75 * size)
-    return join(lines) if newline == " " else newline.join(" ".join(w.text for w in line) for line in lines)
+    text = join(lines) if newline == " " else newline.join(" ".join(w.text for w in line) for line in lines)
+    return re.sub(f"[{RAISED}]", "", text)
 
 
 def _headers(grid: _Grid) -> tuple[str, list[str], list[list[_Cell]]]:
@@ -182,7 +183,7 @@ def _cell_figures(page: int, table: "GridTable", labels: dict[str, str], cell: _
     rest = text
     for match in re.finditer(pattern, text):
         own = {k: " ".join(v.split()) for k, v in match.groupdict("").items() if k != "text"}
-        words = [w for w in cell if w.text in match["text"].split()] or cell
+        words = [w for w in cell if w.text.rstrip(RAISED) in match["text"].split()] or cell
         box = around(words if len(words) == 1 else _nearest(words, match, text, cell))
         yield Figure(table.name, {**labels, **own}, match["text"], Locator(page=page, box=box))
         rest = rest.replace(match.group(), "", 1)

@@ -1,7 +1,7 @@
 """List tables: names and numbers under a header, over many pages, once or twice side by side."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,19 @@ from pdfplumber.page import Page
 
 from lightwell.errors import LayoutError
 from lightwell.tables import Figure, Locator
-from lightwell.tables.pdf.words import RULE, SAME_LINE, Line, Word, around, fits, is_number, join, lines_of
+from lightwell.tables.pdf.words import (
+    RAISED,
+    RULE,
+    SAME_LINE,
+    Line,
+    Word,
+    around,
+    bare,
+    fits,
+    is_number,
+    join,
+    lines_of,
+)
 
 if TYPE_CHECKING:
     from lightwell.source import ListTable
@@ -23,6 +35,7 @@ class ListReader:
         self.table = table
         self.strips: list[_Strip] = []  # where the table last stood
         self.ended = False  # whether the printed total has been read
+        self.beside = ""  # what stands beside the names' header where no column is known, so far
 
     def read(self, page: Page, words: list[Word]) -> list[Figure]:
         """The table's figures on the next page. Raises LayoutError for what fits no row and no column."""
@@ -30,6 +43,7 @@ class ListReader:
         if not strips:
             if self.strips and not self.ended:
                 _refuse_headless(page.page_number, words, self.strips, self.table)
+            self.beside = self.beside or _beside(page, lines_of(words), self.table)
             return []
         body = [w for w in words if w.base > strips[0].header_base + SAME_LINE]
         total = _find_total_line(body, strips, self.table)
@@ -44,14 +58,21 @@ class ListReader:
         totals = [i for i, row in enumerate(rows) if self.table.total and fits(self.table.total, row.label)]
         if self.ended or totals not in ([], [len(rows) - 1]):
             raise LayoutError(f"page {page.page_number}: table {self.table.name} goes on after its printed total")
+        rows[len(rows) - len(totals) :] = [replace(rows[i], label=bare(rows[i].label)) for i in totals]
         self.strips, self.ended = strips, bool(totals)
         return [figure for row in rows for figure in row.figures(page.page_number, self.table)]
 
     def finish(self) -> None:
-        """Raises LayoutError if the table was begun and no total was printed."""
+        """Raises LayoutError if the table was begun and no total was printed, or its columns are headed anew."""
         if self.strips and self.table.total and not self.ended:
             raise LayoutError(
-                f"table {self.table.name} has no printed total ({self.table.total!r}): nothing proves it whole"
+                f"table {self.table.name} has no printed total ({self.table.total!r}): nothing proves it whole; if it "
+                "is worded otherwise, add the new wording to the layout's `total` and to `totals`"
+            )
+        if not self.strips and self.beside:
+            raise LayoutError(
+                f"{self.beside}, which no column of table {self.table.name} is headed: add the new wording to the "
+                "layout's `columns` if it counts the same"
             )
 
 
@@ -90,7 +111,7 @@ class _Row:
             Figure(
                 table.name,
                 {table.label: self.label, "column": name},
-                word.text,
+                word.text.rstrip(RAISED),
                 Locator(page=page, box=word.box),
             )
             for name, word in self.values.items()
@@ -129,6 +150,16 @@ def _find_strips(page: Page, lines: list[Line], table: "ListTable") -> list[_Str
         if cells and any(fits(p, cell.text) for cell in cells for p in table.columns.values()):
             return _open_strips(page, peers, cells, table)
     return []
+
+
+def _beside(page: Page, lines: list[Line], table: "ListTable") -> str:
+    """The header of the names on this page and what stands to its right; empty where there is no such header."""
+    for line in lines:
+        segments = _segments(line)
+        for label in segments:
+            if fits(table.header, label.text) and (cells := [s.text for s in segments if s.x0 > label.x1]):
+                return f"page {page.page_number}: beside {label.text!r} stands {' | '.join(cells)!r}"
+    return ""
 
 
 def _stack(segments: list[_Segment]) -> list[_Segment]:
@@ -246,6 +277,8 @@ def _spaced_bands(strip: _Strip, words: list[Word]) -> list[list[Word]]:
         else:
             blocks.append([line])
     last = max(i for i, block in enumerate(blocks) if any(line[0].base == bases[-1] for line in block))
+    while last + 1 < len(blocks) and blocks[last + 1][0][0].base - blocks[last][-1][0].base < 1.08 * pitch:
+        last += 1  # as close as a row: the rest of a name, which is refused for want of a number
     return [[word for line in block for word in line] for block in blocks[: last + 1]]
 
 

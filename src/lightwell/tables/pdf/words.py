@@ -1,18 +1,26 @@
 """Words, lines and text of a PDF page, by baseline."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 from pdfplumber.page import Page
 
 from lightwell.errors import LayoutError
 from lightwell.tables import Box
 
-NUMBER = re.compile(r"[<>~]?\d[\d,.]*%?\*?|[-–—]{1,2}|N/A")  # what may stand alone in a number column
+RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"  # a footnote's digit, as a word holds it: never part of a number
+_MARKS = f"*†‡§{RAISED}"
+NUMBER = re.compile(rf"[<>~]?\d[\d,.]*%?[{_MARKS}]*|[-–—]{{1,2}}|[Nn]/[Aa]")  # what may stand alone in a number column
 RULE = 2.0  # points: a rectangle thinner than this is a drawn rule, a thicker one is shading
 SAME_LINE = 2.0  # points between two baselines of one line
 _MAX_WORDS = 20_000  # on one page; a page of dense print has some 1,000
+_SPACE = 0.15  # of the size of the type: a gap wider than this parts two words
+_LARGEST = 40.0  # points, of the type of a word that can have a footnote
+_SMALL = 0.8  # of the type beside it: digits set no larger are a footnote's
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +48,60 @@ Line = list[Word]
 
 
 def page_words(page: Page) -> list[Word]:
-    """The upright words of a page. Raises LayoutError where there are more than any report prints."""
-    words = page.extract_words(return_chars=True)
+    """The upright words of a page, a footnote's small digits as `¹`. What is drawn twice for boldness counts once.
+
+    Raises LayoutError where there are more than any report prints, and for a number with another text upon it.
+    """
+    words = page.dedupe_chars().extract_words(return_chars=True, x_tolerance_ratio=_SPACE)
     if len(words) > _MAX_WORDS:
         raise LayoutError(f"page {page.page_number} has {len(words):,} words: more than any report has")
     found = []
     for word in words:
-        first = word["chars"][0]
-        if first["upright"]:
-            base = float(page.height - (first["matrix"][5] - page.mediabox[1]))
-            found.append(Word(word["text"], float(word["x0"]), float(word["x1"]), base, float(first["size"])))
-    return found
+        if word["chars"][0]["upright"]:
+            _refuse_overprint(page.page_number, word["chars"])
+            found.append(_word(page, word))
+    return _marked(found)
+
+
+def _word(page: Page, word: dict[str, Any]) -> Word:
+    """A word as its largest type has it."""
+    size = max(char["size"] for char in word["chars"])
+    first = next(char for char in word["chars"] if char["size"] == size)
+    text = "".join(_raised(c["text"]) if c["size"] <= _SMALL * size else c["text"] for c in word["chars"])
+    base = float(page.height - (first["matrix"][5] - page.mediabox[1]))
+    return Word(text, float(word["x0"]), float(word["x1"]), base, float(size))
+
+
+def _raised(text: str) -> str:
+    return text.translate(str.maketrans("0123456789", RAISED))
+
+
+def _marked(words: list[Word]) -> list[Word]:
+    """The words with each footnote mark that stands apart put to the word it follows."""
+    kept = sorted(words, key=lambda w: w.x1)
+    for mark in [w for w in words if re.fullmatch(rf"\d{{1,2}}(?:,\d{{1,2}})*|[{_MARKS}]+", w.text)]:
+        first = bisect_left(kept, mark.x0 - 0.5 * _LARGEST, key=lambda w: w.x1)
+        last = bisect_right(kept, mark.x0 + 1, key=lambda w: w.x1)
+        before = next((w for w in kept[first:last] if _is_mark_of(mark, w)), None)
+        if before is not None:
+            kept[kept.index(before)] = replace(before, text=before.text + _raised(mark.text))
+            kept.remove(mark)
+    return kept
+
+
+def _is_mark_of(mark: Word, word: Word) -> bool:
+    """Whether a word is the footnote mark of another: small digits, or a sign behind a number."""
+    beside = mark.x0 - word.x1 < 0.5 * word.size and -SAME_LINE <= word.base - mark.base < word.size
+    small = mark.size <= _SMALL * word.size and mark.text[0].isdecimal()
+    return beside and (small or (is_number(word) and not mark.text[0].isdecimal()))
+
+
+def _refuse_overprint(page: int, chars: Sequence[dict[str, Any]]) -> None:
+    for one, other in pairwise(chars):
+        covered = other["x0"] < one["x0"] + 0.5 * min(one["width"], other["width"])
+        if covered and (one["text"].isdecimal() or other["text"].isdecimal()):
+            text = "".join(char["text"] for char in chars)
+            raise LayoutError(f"page {page}: two texts stand one upon the other ({text[:40]!r}): read the page by hand")
 
 
 def lines_of(words: Iterable[Word]) -> list[Line]:
@@ -84,8 +135,13 @@ def is_number(word: Word) -> bool:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Whether a declared pattern describes the whole of a printed text, in capitals or not."""
-    return re.fullmatch(pattern, text.strip(), re.IGNORECASE) is not None
+    """Whether a declared pattern describes the whole of a printed text, in capitals or not, footnote marks aside."""
+    return any(re.fullmatch(pattern, t, re.IGNORECASE) for t in (text.strip(), bare(text)))
+
+
+def bare(text: str) -> str:
+    """A printed text without its footnote marks: signs at its end, raised digits anywhere."""
+    return re.sub(f"[{RAISED}]", "", text).strip().rstrip(_MARKS).rstrip()
 
 
 def around(words: Sequence[Word]) -> Box:
