@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lightwell import archive, codes, harmonise, quality, reading, source, store, warehouse
+from lightwell import archive, codes, harmonise, quality, reading, source, store, vintages, warehouse
 from lightwell.archive import Attempt, Document
 from lightwell.errors import BuildError, DeclarationError
 from lightwell.harmonise import Harmonised, Quarantined
@@ -131,7 +131,8 @@ def prepare(items: Sequence[Input], settings: Settings, *, progress: Progress = 
         taken.append(take(item, settings))
     _refuse_idle_corrections([h for _, _, _, h in taken])
     progress("check", 0, 1)
-    verdicts = quality.check_all([(h, document, one) for one, document, _, h in taken])
+    judged = [(h, document, one) for one, document, _, h in taken]
+    verdicts = vintages.compare(judged, quality.check_all(judged))
     return [Prepared(*parts, verdict) for parts, verdict in zip(taken, verdicts, strict=True)]
 
 
