@@ -310,6 +310,14 @@ def test_a_document_without_rows_is_quarantined() -> None:
     assert "no rows" in verdict.quarantined[0].reason
 
 
+def test_a_document_or_table_of_which_nothing_is_left_says_why_the_first_row_is_held_back() -> None:
+    lost = harmonised([], unknown_row(), unknown_row(reason="another reason"))
+    verdict = quality.check(lost, make_document(), make_source(quarantined_rows=5))
+    for said in ("no rows", "left to add up"):
+        (observed,) = [check.observed for check in verdict.checks if said in check.observed]
+        assert observed.endswith("; the first held back is Atlantis '12': no area is called 'Atlantis'"), observed
+
+
 def test_a_document_that_could_not_be_read_stays_in_quarantine_under_its_own_reason() -> None:
     unread = Quarantined("sample_counts", SHA, "document", "page 2: no header like the layout's")
     verdict = quality.check(harmonised([], unread), make_document(), make_source())

@@ -195,7 +195,9 @@ def _quarantined_rows(
 
 def _any_rows(harmonised: Harmonised) -> Check:
     count = len(harmonised.observations)
-    told = f"{count:,} rows" if count else "no rows: nothing in the document became an observation; look at its layout"
+    told = f"{count:,} rows" if count else "no rows: nothing in the document became an observation"
+    if not count:
+        told += _first_of(harmonised.quarantined) or "; look at its layout"
     return Check("document_has_rows", "critical", count > 0, told)
 
 
@@ -205,6 +207,11 @@ def _within_bound(withheld: Sequence[Quarantined], source: Source) -> Check:
     if withheld:
         told += f": {_list(f'{_held(q)} ({q.reason})' for q in withheld)}"
     return Check("quarantined_rows_within_bound", "critical", len(withheld) <= source.quarantined_rows, told)
+
+
+def _first_of(held: Sequence[Quarantined]) -> str:
+    """Why the first of the rows that are held back is: what is wrong with it is often wrong with all."""
+    return f"; the first held back is {_held(held[0])}: {held[0].reason}" if held else ""
 
 
 def _refused(refusals: Sequence[Check], document: Document) -> Quarantined:
@@ -245,7 +252,7 @@ def _reconcile(
         yield _sum(rule, marks, f"{rule.table} {title}".rstrip(), group, lost)
     if not groups:
         always = all(any(t.name == rule.table and t.required for t in layout.tables) for layout in source.layouts)
-        told = f"{rule.table}: no figure of this table is left to add up"
+        told = f"{rule.table}: no figure of this table is left to add up{_first_of(lost)}"
         yield Check(SUM, "critical" if always or lost else "info", not (always or lost), told)
 
 
