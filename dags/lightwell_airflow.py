@@ -116,14 +116,24 @@ def tell(subject: str, text: str) -> None:
     the address that host, schema and password make up (the password is the secret path of a webhook).
     """
     _log.warning("%s\n%s", subject, text)
+    problems: list[Exception] = []
     for name in filter(None, (n.strip() for n in os.environ.get("LIGHTWELL_NOTIFY", "").split(","))):
-        connection = BaseHook.get_connection(name)
-        if connection.conn_type == "smtp":
-            _mail(name, connection, subject, text)
-        elif connection.conn_type in ("http", "https"):
-            _post(connection, subject, text)
-        else:
-            raise ValueError(f"LIGHTWELL_NOTIFY: {name} is a connection of type {connection.conn_type}: smtp or http")
+        try:
+            _send(name, subject, text)
+        except (OSError, ValueError) as error:  # one that fails keeps no other from being told
+            problems.append(error)
+    if problems:
+        raise problems[0]
+
+
+def _send(name: str, subject: str, text: str) -> None:
+    connection = BaseHook.get_connection(name)
+    if connection.conn_type == "smtp":
+        _mail(name, connection, subject, text)
+    elif connection.conn_type in ("http", "https"):
+        _post(connection, subject, text)
+    else:
+        raise ValueError(f"LIGHTWELL_NOTIFY: {name} is a connection of type {connection.conn_type}: smtp or http")
 
 
 def _mail(name: str, connection: Connection, subject: str, text: str) -> None:

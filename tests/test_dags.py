@@ -505,8 +505,9 @@ def test_a_notice_is_mailed_and_posted_with_secrets_from_connections(
         (request, _), *_ = own_server.log
         assert request.get_json()["text"] == "FAILED test_esp: 1 refused\nrefused: <b>0123</b>"
         mailbox.answer_to_login = "535 no"
-        refused = airflow.do(_logged, str(logs), _tell, known, LIGHTWELL_NOTIFY="ops_mail")
+        refused = airflow.do(_logged, str(logs), _tell, known, LIGHTWELL_NOTIFY="ops_mail, ops_chat")
         assert refused.startswith("SMTPAuthenticationError")
+        assert len(own_server.log) == 2, "a mail server that refuses keeps no other from being told"
     own_server.stop()
     unsent = airflow.do(_logged, str(logs), _tell, known, LIGHTWELL_NOTIFY="ops_chat")
     assert unsent.startswith("ConnectionError: the webhook at 127.0.0.1 did not take the notice")
