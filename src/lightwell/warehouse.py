@@ -27,6 +27,7 @@ from lightwell.quality import Verdict
 from lightwell.reading import Reading
 from lightwell.settings import Settings, resource
 from lightwell.source import Source
+from lightwell.store.copy import locked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -153,7 +154,7 @@ def publish(build: Build, settings: Settings) -> str:
     disk refuses; the release published before then stays.
     """
     try:
-        with _locked(settings):
+        with locked(settings):
             if not build.database.is_file():
                 raise BuildError(f"build {build.release_id} is gone or already published: run `lightwell build` again")
             _refuse_file(settings)
@@ -185,7 +186,7 @@ def set_aside(build: Build, settings: Settings) -> str:
     What was set aside more than a day ago and never published is removed. Raises BuildError where the disk refuses.
     """
     try:
-        with _locked(settings):
+        with locked(settings):
             for folder in settings.releases.glob(f"{_HELD}*"):
                 if time.time() - folder.stat().st_mtime > _A_DAY:
                     shutil.rmtree(folder)
@@ -240,7 +241,7 @@ def publish_held(settings: Settings, release_id: str) -> None:
     except BuildError:
         if not (settings.releases / release_id / MANIFEST).is_file():
             raise
-        with _locked(settings):  # it was published before, and perhaps not yet pointed at
+        with locked(settings):  # it was published before, and perhaps not yet pointed at
             if _kept(settings)[0].release_id == release_id and _pointed_at(settings) != release_id:
                 store.publish(settings, release_id, settings.releases / release_id)
                 _point(settings, settings.releases / release_id)
@@ -304,7 +305,7 @@ def rollback(settings: Settings, release_id: str | None = None) -> Release:
     """
     store.look(settings, whole=False)
     try:
-        with _locked(settings):
+        with locked(settings):
             _refuse_file(settings)
             kept = _kept(settings)
             chosen = _chosen(kept, release_id)
@@ -414,7 +415,7 @@ def _chosen(kept: Sequence[Release], release_id: str | None) -> Release | None:
 def _claim(settings: Settings, release_id: str) -> tuple[Path, int]:
     folder = settings.releases / f".building-{release_id}"
     try:
-        with _locked(settings):
+        with locked(settings):
             _sweep(settings)
             folder.mkdir()
             lock = os.open(folder, os.O_RDONLY)
@@ -443,14 +444,6 @@ def _sweep(settings: Settings) -> None:
 def _abandon(folder: Path, lock: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     os.close(lock)
-
-
-@contextmanager
-def _locked(settings: Settings) -> Iterator[None]:
-    settings.releases.mkdir(parents=True, exist_ok=True)
-    with (settings.releases / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _write_manifest(build: Build) -> None:
