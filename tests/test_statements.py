@@ -371,12 +371,48 @@ def test_bytes_that_are_no_text_lose_no_row_of_their_block(engine: scan.Engine) 
     assert sum(int(cell[-1] or 0) for cell in engine.take()) == 3
 
 
+def remembered(engine: scan.Engine) -> set[str]:
+    """Every text that polars remembers of what it was given."""
+    return {code for kind in engine._kinds.values() for code in kind.categories.to_series()}
+
+
 def test_what_a_refused_block_held_does_not_stay_in_memory(engine: scan.Engine) -> None:
     engine.add(raw(GOOD), COLUMNS, SMALL.day, carefully=False)
-    before = engine._kind
     assert not engine.add(raw(GOOD, line(category="a secret")), COLUMNS, SMALL.day, carefully=False)
-    assert engine._kind != before
+    assert "STATEMENT_CATEGORY_PROTECTION_OF_MINORS" in remembered(engine)
+    assert "a secret" not in remembered(engine)
     assert [cell[-1] for cell in engine.take()] == [1]
+    assert remembered(engine) == set()
+
+
+def test_what_was_allowed_in_one_block_is_not_allowed_in_all(engine: scan.Engine) -> None:
+    """A keyword that is none is not looked at in a statement about something else, and U+FFFD is trusted only in a
+    block that was read carefully; neither is trusted in another block because polars remembers it."""
+    other = line(category_specification='["CSAM"]')
+    assert engine.add(raw(other, GOOD), COLUMNS, SMALL.day, carefully=False)
+    about = line(category=ABOUT, category_specification='["CSAM"]')
+    assert not engine.add(raw(GOOD, about), COLUMNS, SMALL.day, carefully=False)
+    doubtful = line(platform_name="caf\ufffd")
+    assert not engine.add(raw(doubtful), COLUMNS, SMALL.day, carefully=False)
+    assert engine.add(raw(doubtful), COLUMNS, SMALL.day, carefully=True)
+    assert not engine.add(raw(GOOD, doubtful), COLUMNS, SMALL.day, carefully=False)
+    assert engine.add(raw(GOOD, other), COLUMNS, SMALL.day, carefully=False)
+    assert sum(int(cell[-1] or 0) for cell in engine.take()) == 5
+
+
+@pytest.mark.parametrize("at_once", [0, 1, 3, 10_000])
+def test_how_many_rows_are_counted_at_once_changes_no_count(
+    at_once: int, engine: scan.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "_MANY_ROWS", at_once)
+    odd = line(category_specification='["CSAM"]', content_date="2025-09-01 00:00:00")
+    given = [[GOOD], [GOOD, GOOD], [odd], [GOOD, line()], [line(), odd], [GOOD], [line()]]
+    for block_of in given:
+        assert engine.add(raw(*block_of), COLUMNS, SMALL.day, carefully=False)
+    assert sorted((str(cell[2]), cell[-1]) for cell in engine.take()) == [
+        (ABOUT, 5),
+        ("STATEMENT_CATEGORY_VIOLENCE", 5),
+    ]
 
 
 def mutated(rng: random.Random, given: bytes) -> bytes:

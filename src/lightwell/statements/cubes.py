@@ -15,6 +15,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -76,17 +77,23 @@ def write(cells: Mapping[Cell, int], receipt: Receipt, to: Path) -> None:
     staging = to / f".{receipt.dump}.{os.getpid()}"
     try:
         (staging / f"day={receipt.day}").mkdir(parents=True)
-        with duckdb.connect(config={"threads": 1, "autoload_known_extensions": "false"}) as con:
-            con.execute("SET enable_progress_bar = false")
-            for cube, columns in CUBES.items():
-                _fill(con, cube, columns, cubes[cube])
-                for platform in sorted({str(key[0]) for key in cubes[cube]}):
-                    _copy(con, cube, columns, platform, staging / _path(receipt, platform, cube), receipt)
+        with ThreadPoolExecutor(len(CUBES)) as pool:
+            list(pool.map(lambda cube: _write_cube(cube, cubes[cube], receipt, staging), CUBES))
         _publish(staging, receipt, to)
     except (OSError, duckdb.Error) as error:
         raise DumpError(f"the cubes of {receipt.dump} could not be written to {to}: {error}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_cube(cube: str, cells: Mapping[Key, int], receipt: Receipt, to: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1, "autoload_known_extensions": "false"}) as con:
+        con.execute("SET enable_progress_bar = false")
+        _fill(con, cube, CUBES[cube], cells)
+        for platform in sorted({str(key[0]) for key in cells}):
+            _copy(con, cube, CUBES[cube], platform, to / _path(receipt, platform, cube), receipt)
 
 
 def build(cells: Mapping[Cell, int]) -> dict[str, dict[Key, int]]:

@@ -14,9 +14,10 @@ import os
 import struct
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ BINS = (0, 1, 2, 3, 7, 14, 30, 90, 180, 365, 730)  # each a delay's least number
 MOST_CELLS = 1_000_000
 MOST_EXAMPLES = 20
 _MANY = 60_000  # cells of blocks, to be added up
+_MANY_ROWS = 50_000  # of blocks, to be counted at once: polars takes as long to begin as to count thousands
+_OTHER_DATES = ("content_date", "application_date")
 _BEYOND = "beyond"  # a column for what a row has too much
 
 
@@ -60,7 +63,7 @@ class Tally:
 
 
 class Engine:
-    """Polars, and the cells that it has found so far."""
+    """Polars, and what it has found so far: rows that are still to be counted, and cells."""
 
     def __init__(self) -> None:
         self._forget()
@@ -68,19 +71,26 @@ class Engine:
     def _forget(self) -> None:
         import polars as pl
 
+        self._rows: list[pl.DataFrame] = []
         self._found: list[pl.DataFrame] = []
-        self._kind = pl.Categorical(pl.Categories.random())
+        self._kinds = {name: pl.Categorical(pl.Categories.random()) for name in _CODES}
 
     def add(self, ready: lines.Ready, columns: tuple[str, ...], day: date, *, carefully: bool) -> bool:
-        """Count a block, if its rows are its lines and all have published forms; else nothing of it."""
+        """Take a block in, if its rows are its lines and all have published forms; else nothing of it."""
         frame = _read(ready.text, columns)
-        whole = frame is not None and _whole(frame, ready.rows, day)
-        cells = _cells(frame.cast(dict.fromkeys(_CODES, self._kind))) if frame is not None and whole else None
-        if cells is None or not _published(cells, carefully=carefully):
+        if frame is None or not _whole(frame, ready.rows, day):
+            return False
+        frame = _coded(frame, self._kinds, day)
+        if self._sure(frame):
+            self._rows.append(frame)
+        elif _published(cells := _cells(frame), carefully=carefully):
+            self._found.append(cells)
+        else:
             self._add_up(anew=True)
             return False
-        self._found.append(cells)
-        if sum(found.height for found in self._found[1:]) > _MANY:
+        if sum(one.height for one in self._rows) > _MANY_ROWS:
+            self._count()
+        if sum(one.height for one in self._found[1:]) > _MANY:
             self._add_up()
         return True
 
@@ -89,23 +99,45 @@ class Engine:
         import polars as pl
 
         self._add_up()
-        found = [row for frame in self._found for row in frame.cast({self._kind: pl.String}).rows()]
+        found = [row for frame in self._found for row in frame.cast(dict.fromkeys(_CODES, pl.String)).rows()]
         self._forget()
         return found
+
+    def _sure(self, frame: "pl.DataFrame") -> bool:
+        """Whether every code that is remembered has a published form: then so has each of this frame, and it need not
+        be counted by itself first."""
+        return all(
+            _surely_published(name, code)
+            for name, kind in self._kinds.items()
+            for code in (*kind.categories.to_series(), *([""] if frame[name].null_count() else []))
+        )
+
+    def _count(self) -> None:
+        """The rows that are held, as cells."""
+        import polars as pl
+
+        if self._rows:
+            self._found.append(_cells(pl.concat(self._rows)))
+        self._rows = []
 
     def _add_up(self, *, anew: bool = False) -> None:
         """The cells found, each once; `anew`: without what else polars remembers, such as the texts of odd rows."""
         import polars as pl
 
-        if not self._found:
-            return
-        whole = pl.concat(self._found).group_by(KEYS).agg(pl.col("statements").sum())
-        if whole.height > MOST_CELLS:
+        self._count()
+        whole = [pl.concat(self._found).group_by(KEYS).agg(pl.col("statements").sum())] if self._found else []
+        if sum(one.height for one in whole) > MOST_CELLS:
             raise DumpError(f"more than {MOST_CELLS:,} combinations of codes: this is no dump of statements")
         if anew:
-            kind, self._kind = self._kind, pl.Categorical(pl.Categories.random())
-            whole = whole.cast({kind: pl.String}).cast(dict.fromkeys(_CODES, self._kind))
-        self._found = [whole]
+            self._forget()
+            whole = [one.cast(dict.fromkeys(_CODES, pl.String)).with_columns(_as(self._kinds)) for one in whole]
+        self._found = whole
+
+
+@lru_cache(4096)
+def _surely_published(name: str, code: str) -> bool:
+    """Whether a code has a published form, and no U+FFFD, in the place of which others may stand."""
+    return rows.has_form(name, code) and "\ufffd" not in code
 
 
 def _read(text: bytes, columns: tuple[str, ...]) -> "pl.DataFrame | None":
@@ -133,6 +165,21 @@ def _whole(frame: "pl.DataFrame", due: int, day: date) -> bool:
     return frame.height == due and frame.select(received.all() & pl.col(_BEYOND).is_null().all()).item()
 
 
+def _coded(frame: "pl.DataFrame", kinds: "Mapping[str, pl.Categorical]", day: date) -> "pl.DataFrame":
+    """A block's rows as they are kept until they are counted: codes as categories; dates by the first ten letters, and
+    the day on which all were received."""
+    import polars as pl
+
+    dates = pl.col(_OTHER_DATES).str.slice(0, 10)
+    return frame.select(*_as(kinds), dates, pl.lit(day).alias("created_at"))
+
+
+def _as(kinds: "Mapping[str, pl.Categorical]") -> "Iterator[pl.Expr]":
+    import polars as pl
+
+    return (pl.col(name).cast(kind) for name, kind in kinds.items())
+
+
 def _cells(frame: "pl.DataFrame") -> "pl.DataFrame":
     """Statements by cell. Keywords and delays are looked at for statements about minors only."""
     import polars as pl
@@ -148,9 +195,8 @@ def _cells(frame: "pl.DataFrame") -> "pl.DataFrame":
     frame = frame.with_columns(about_minors=about.fill_null(value=False))
     statements = pl.len().cast(pl.Int64).alias("statements")
     plain = frame.group_by(_PLAIN).agg(statements).filter(~pl.col("about_minors"))
-    minors = frame.filter("about_minors").with_columns(
-        pl.col(name).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False) for name in rows.DATES
-    )
+    dated = pl.col(_OTHER_DATES).str.to_date("%Y-%m-%d", strict=False)
+    minors = frame.filter("about_minors").with_columns(dated)
     binned = minors.with_columns(**{name: _bin(*dates) for name, dates in DELAYS.items()})
     return pl.concat([binned.group_by(KEYS).agg(statements), plain], how="diagonal")
 
