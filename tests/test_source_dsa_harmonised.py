@@ -268,6 +268,35 @@ def test_keywords_sorted_away_from_their_categories_are_refused(tmp_path: Path) 
         read(as_csv([header, *sorted(rows, key=lambda row: row[3])]), tmp_path)
 
 
+LABELS = ["Category label", "TOTAL", "Category 3", "Category 3b", "Category 3g"]
+LABELS += ["Category 9", "Category 9b", "Category 9c", "Category 9d", "Category 9e"]
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_rows_in_another_order_are_refused_unless_every_keyword_keeps_its_category(
+    labelled: bool, tmp_path: Path
+) -> None:
+    header, *rows = by_category(NOTICES, NOTICED)
+    if labelled:
+        header, *rows = [[*row[:3], label, *row[3:]] for row, label in zip([header, *rows], LABELS, strict=True)]
+    due = values(read(as_csv([header, *rows]), tmp_path), "dsa_notices")
+    assert values(read(as_csv([header, *rows[4:], *rows[:4]]), tmp_path), "dsa_notices") == due
+    wrong = {
+        "backwards": (rows[::-1], "KEYWORD_UNSAFE_CHALLENGES stands above every category"),
+        "backwards from a category": (
+            [rows[4], *rows[3::-1], *rows[5:]],
+            "KEYWORD_OTHER is labelled" if labelled else "CYBER_HARASSMENT stands below KEYWORD_OTHER",
+        ),
+        "below the total": ([rows[1], rows[0], *rows[2:]], "CYBER_HARASSMENT stands above every category"),
+    }
+    if labelled:
+        moved = [*rows[:3], *rows[4:], rows[3]]
+        wrong["the last of another"] = (moved, "KEYWORD_OTHER is labelled 'Category 3g' but stands under .*MINORS")
+    for given, said in wrong.values():
+        with pytest.raises(LayoutError, match=f"{said}.*take the report as it was filed"):
+            read(as_csv([header, *given]), tmp_path)
+
+
 def test_what_is_added_up_is_counted_once(tmp_path: Path) -> None:
     found = read(as_csv(by_category(NOTICES, NOTICED)), tmp_path)
     by_grain = {

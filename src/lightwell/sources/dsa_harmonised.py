@@ -299,14 +299,10 @@ def _by_category(part: _Part) -> Iterator[list[str]]:
     A keyword belongs to the category above it. Those of the provider's own are told apart by their description, or by
     what the code adds (KEYWORD_OTHER_PRIVACY); one that stands alone is all the rest of its category.
     """
+    _check_order(part)
     category, many = "", _others(part)
     for row in part.rows:
         code, scope = _text(row, part.first).upper(), _scope(part, row)
-        if code.startswith("KEYWORD_") and not category and _has_categories(part):
-            raise LayoutError(
-                f"{row[0].locator}: {code} stands above every category, where a keyword belongs to the one above it: "
-                "the rows were sorted anew; take the report as it was filed"
-            )
         if not code.startswith("KEYWORD_"):
             category = code
             yield [code, "total" if code == "TOTAL" else "category", _slug(code), "", "", scope]
@@ -316,6 +312,41 @@ def _by_category(part: _Part) -> Iterator[list[str]]:
         if code == "KEYWORD_OTHER" and many[category, scope] > 1:
             other = _described(_text(row, part.first + 1))
         yield [f"{category} {keyword}".strip(), "keyword", _slug(category), _slug(keyword), other, scope]
+
+
+def _check_order(part: _Part) -> None:
+    """Raises LayoutError where a keyword stands under a category that is not its own, as after sorting: above every
+    category, below the total, below the category's last (`other`), or with the label of another (Category 9a under 14).
+    """
+    if not _has_categories(part):
+        return
+    category, number, over = "", "", set[str]()
+    for row in part.rows:
+        code, label = _text(row, part.first).upper(), _text(row, part.first - 1)
+        if not code.startswith("KEYWORD_"):
+            category, number, over = code, _numbered(label), set()
+            continue
+        own = _numbered(label, "[a-z]")
+        scope, last = _scope(part, row), code.startswith("KEYWORD_OTHER")
+        if category in ("", "TOTAL"):
+            wrong = "stands above every category"
+        elif scope in over and not last:
+            wrong = f"stands below KEYWORD_OTHER, the last of {category}"
+        elif number and own and number != own:
+            wrong = f"is labelled {label!r} but stands under {category}"
+        else:
+            over |= {scope} if last else set()
+            continue
+        raise LayoutError(
+            f"{row[0].locator}: {code} {wrong}, where a keyword belongs to the category above it: the rows were sorted "
+            "anew; take the report as it was filed"
+        )
+
+
+def _numbered(label: str, letter: str = "") -> str:
+    """The number of a category in its label, or with a letter in that of its keyword: 9 of `Category 9`, `9a`."""
+    match = re.fullmatch(rf"(?:\D+ )?(\d+){letter}", label)
+    return match[1] if match else ""
 
 
 def _has_categories(part: _Part) -> bool:
