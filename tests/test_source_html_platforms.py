@@ -186,7 +186,7 @@ def test_twitch(tmp_path: Path) -> None:
             "table reports was not found",
         ),
         ("pinterest_transparency", PINTEREST_PAGE.replace("Pins deactivated", "Pins seen"), PINTEREST, "no header"),
-        ("twitch_transparency", "<p>Reports to NCMEC fell by 53% in H2 2031.</p>", TWITCH, "no table and no sentence"),
+        ("twitch_transparency", "<p>Reports to NCMEC fell by 53% in H1 2031.</p>", TWITCH, "no table and no sentence"),
     ],
 )
 def test_a_page_worded_otherwise_is_refused(
@@ -201,7 +201,12 @@ def test_a_page_worded_otherwise_is_refused(
     [
         ("snap_transparency", SNAP_PAGE.replace("Spam", "Teen dares"), SNAP, "harm: 'Teen dares' is not in harm_label"),
         ("snap_transparency", SNAP_PAGE.replace("654", "654<sup>m</sup>"), SNAP, "number: '654[m]'"),
-        ("reddit_transparency", REDDIT_PAGE.replace("December 2031,", "December 2030,"), REDDIT, "time_period:"),
+        (
+            "reddit_transparency",
+            "<h1>July to December 2031</h1>" + REDDIT_PAGE.replace("December 2031,", "December 2030,"),
+            REDDIT,
+            "time_period:",
+        ),
         ("reddit_transparency", REDDIT_PAGE.replace("From July to December 2031", "In 2031"), REDDIT, "time_period:"),
         (
             "pinterest_transparency",
@@ -211,7 +216,7 @@ def test_a_page_worded_otherwise_is_refused(
         ),
         ("pinterest_transparency", PINTEREST_PAGE.replace("Q3 2031", "Q2 2031"), PINTEREST, "time_period:"),
         ("twitch_transparency", TWITCH_PAGE.replace("NCMEC Reports", "NCMEC referrals"), TWITCH, "metric:"),
-        ("twitch_transparency", "<p>In H2 2030, we sent 9 tips to NCMEC.</p>", TWITCH, "time_period:"),
+        ("twitch_transparency", "<h1>H1 2031</h1><p>In H2 2030, we sent 9 tips to NCMEC.</p>", TWITCH, "time_period:"),
     ],
 )
 def test_a_row_that_cannot_be_told_is_set_aside(
@@ -220,6 +225,32 @@ def test_a_row_that_cannot_be_told_is_set_aside(
     found = read(tmp_path, source_id, body, url)
     assert found.quarantined
     assert all(reason in q.reason for q in found.quarantined), [q.reason for q in found.quarantined]
+
+
+@pytest.mark.parametrize(
+    ("source_id", "body", "url", "named", "due"),
+    [
+        ("snap_transparency", SNAP_PAGE, SNAP.replace("h1", "h2"), "2031-S1", "H2 2031"),
+        ("snap_transparency", SNAP_PAGE, SNAP.replace("2031", "2030"), "2031-S1", "H1 2030"),
+        (
+            "snap_transparency",
+            SNAP_PAGE,
+            "https://snap.com/en-US/privacy/transparency/2030-12-31",
+            "2031-S1",
+            "H2 2030",
+        ),
+        ("reddit_transparency", REDDIT_PAGE, REDDIT.replace("2031", "2032"), "2031-S2", "H2 2032"),
+        ("pinterest_transparency", PINTEREST_PAGE, PINTEREST.replace("h2", "h1"), "2031-S2", "H1 2031"),
+        ("twitch_transparency", TWITCH_PAGE, TWITCH.replace("H1-2031", "H2-2031"), "2030-S2, 2031-S1", "H2 2031"),
+    ],
+)
+def test_a_page_that_names_only_other_half_years_than_its_address_is_refused(
+    tmp_path: Path, source_id: str, body: str, url: str, named: str, due: str
+) -> None:
+    half = f"{due[-4:]}-S{due[1]}"
+    with pytest.raises(LayoutError, match=f"the page names {named}, its address {half}: .*answered with another page"):
+        read(tmp_path, source_id, body, url)
+    read(tmp_path, source_id, f"<nav>{due}</nav>{body}", url)  # among others: not refused for that
 
 
 def test_two_numbers_for_one_thing_are_both_set_aside(tmp_path: Path) -> None:

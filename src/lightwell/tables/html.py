@@ -60,6 +60,18 @@ _BOM = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "u
 _CHARSET = re.compile(rb"""<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii", "windows-1252": "cp1252"}
 _ENCODINGS |= {"iso-8859-1": "cp1252", "latin1": "cp1252", "iso-8859-15": "iso8859-15"}  # the first two as browsers do
+_TO = r"[ -]*(?:-|–|—|to|through|until)[ -]*"
+_HALVES = {  # how a half-year is named, in a text or an address
+    half: re.compile(
+        rf"(?<![a-z0-9])(?:h{half}[ -](20\d\d)|(20\d\d)[ -]h{half}|(20\d\d)-{day}"
+        rf"|{first}(?: 1,?)?(?: 20\d\d)?{_TO}{last},?[ -](20\d\d))(?![a-z0-9])",
+        re.IGNORECASE,
+    )
+    for half, day, first, last in (
+        (1, "6-30", "jan(?:uary)?", "june?(?: 30)?"),
+        (2, "12-31", "july?", "dec(?:ember)?(?: 31)?"),
+    )
+}
 
 
 @dataclass(slots=True)
@@ -142,6 +154,8 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     page = _page(document.path)
     refuse_scale(" ".join(map(str, page.blocks)))
     given = address_labels(document, layout)
+    if given:
+        _refuse_other_half(page, document.url or "")
     sheets = [sheet for sheet in page.sheets if not _is_ignored(sheet, layout)]
     lax = [table.model_copy(update={"required": False}) for table in layout.tables]  # asked for below, with the prose
     found = list(figures(sheets, document, layout.model_copy(update={"tables": lax})))
@@ -161,6 +175,32 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
         )
     require_tables(layout, {f.table for f in found})
     return iter(found)
+
+
+def _refuse_other_half(page: Page, url: str) -> None:
+    """A page whose address says of which half-year it is may name others too, but must not name only others: a site
+    that has no such page answers with another."""
+    due = _halves(url)
+    cells = (cell.text for sheet in page.sheets for row in sheet.rows for cell in row)
+    named = _halves(
+        " | ".join([page.title or "", *map(str, page.blocks), *(sheet.name for sheet in page.sheets), *cells])
+    )
+    if due and named and not due & named:
+        raise LayoutError(
+            f"the page names {', '.join(sorted(named))}, its address {', '.join(sorted(due))}: the site answered with "
+            "another page, or it was saved under the wrong address: add it again with the address of its own half-year"
+        )
+
+
+def _halves(text: str) -> set[str]:
+    """The half-years that a text or an address names: H1 2031, 2031-h1, January 1, 2031 - June 30, 2031, 2031-6-30."""
+    return {
+        f"{year}-S{half}"
+        for half, named in _HALVES.items()
+        for match in named.finditer(text)
+        for year in match.groups()
+        if year
+    }
 
 
 def _is_ignored(sheet: Sheet, layout: "Layout") -> bool:
