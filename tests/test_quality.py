@@ -20,7 +20,7 @@ from lightwell import codes, quality
 from lightwell.archive import Document
 from lightwell.errors import BuildError, DeclarationError
 from lightwell.harmonise import Harmonised, Observation, Quarantined
-from lightwell.quality import Check, Verdict
+from lightwell.quality import Check, Verdict, expectations
 from lightwell.settings import resource
 from lightwell.source import Source
 from lightwell.tables import Figure, Locator
@@ -593,16 +593,16 @@ def test_a_rule_without_id_explanation_or_severity_is_refused(
 
 def test_a_warning_is_told_and_keeps_nothing_out() -> None:
     rows = make_table(3, 4)
-    odd = quality._Outcome("odd_value", "warning", "Look at it.", False, (1,), "")
+    odd = expectations.Outcome("odd_value", "warning", "Look at it.", False, (1,), "")
     verdict = quality._judge(harmonised(rows), make_document(), make_source(), [odd])
     assert (verdict.released, verdict.quarantined, verdict.rejected_ids) == (True, [], frozenset())
     assert verdict.checks[-1] == Check("odd_value", "warning", False, "1 of 3 rows: Brazil '4'", (f"{1:016x}",))
 
 
 def test_a_rule_on_whole_tables_is_refused_in_a_suite_for_documents() -> None:
-    whole = quality._Outcome("row_count", "critical", "Look at it.", False, (), "seen: 3")
+    whole = expectations.Outcome("row_count", "critical", "Look at it.", False, (), "seen: 3")
     with pytest.raises(DeclarationError, match="row_count: a rule for documents must be one on rows"):
-        quality._share([whole], [(0, 0)], {0}, [[]])
+        expectations._share([whole], [(0, 0)], {0}, [[]])
 
 
 def test_every_code_that_is_listed_has_the_form_that_the_suites_ask_for() -> None:
@@ -623,7 +623,7 @@ def test_every_code_that_is_listed_has_the_form_that_the_suites_ask_for() -> Non
 def test_a_rule_on_a_column_that_is_not_there_stops_the_build() -> None:
     frame = pd.DataFrame({"row": [0], "obs_text": ["1"]})
     with pytest.raises(BuildError, match="could not be run"):
-        quality._run("observation", frame, {})
+        expectations._run("observation", frame, {})
 
 
 # ---- the whole warehouse

@@ -1,5 +1,5 @@
 -- One meaning is one series: under two ids a restatement would be counted twice. Exact, rounded and bounded figures of
--- one meaning are series of their own (harmonise.py); a figure that is missing or held back goes with the exact ones.
+-- one meaning are series of their own (harmonise/); a figure that is missing or held back goes with the exact ones.
 WITH meant AS (
     SELECT
         *,
