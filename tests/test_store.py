@@ -30,7 +30,7 @@ from lightwell.settings import Settings
 from lightwell.statements import months
 from lightwell.store import bucket as s3
 from lightwell.store import releases
-from lightwell.warehouse import Build
+from lightwell.warehouse import Build, publishing
 from test_dumps import PLAN, Database, database  # noqa: F401 - a fixture
 from test_made_up_publisher import DECLARATION, TABLE
 from test_warehouse import BUILT_AT, three_documents
@@ -129,7 +129,7 @@ def small_release() -> Path:
 def build(settings: Settings, digest: str) -> Build:
     """A build of one machine, as `warehouse.build` leaves it."""
     release_id = f"20260102T030405Z-{secrets.token_hex(3)}"
-    folder, lock = warehouse._claim(settings, release_id)
+    folder, lock = publishing.claim(settings, release_id)
     shutil.copy(small_release(), folder)
     return Build(release_id, folder, BUILT_AT, digest, {}, (), lock)
 

@@ -23,7 +23,7 @@ from lightwell.quality import Verdict
 from lightwell.reading import Reading
 from lightwell.settings import Settings, resource
 from lightwell.tables import Figure, Locator
-from lightwell.warehouse import Build, Prepared
+from lightwell.warehouse import Build, Prepared, publishing
 
 BUILT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SOURCES = ["ncmec_by_country", "ncmec_by_esp"]
@@ -1010,7 +1010,7 @@ def test_a_full_disk_while_publishing_leaves_the_old_release(
         raise OSError(28, "No space left on device", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(warehouse, "_sync", full)
+        patch.setattr(publishing, "sync", full)
         with pytest.raises(BuildError, match=r"could not be published: .*No space left"):
             warehouse.publish(ready, settings)
     assert ask(settings, "SELECT release_id FROM release_info") == [(old,)]
