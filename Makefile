@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+LATEST := .venv-latest
 
-.PHONY: warehouse test test-fast check format lock bench clean help airflow airflow-stop test-orchestration pictures
+.PHONY: warehouse test test-fast test-latest check format lock bench clean help airflow airflow-stop test-orchestration pictures
 help:
 	@echo "make warehouse   set up, fetch what is due, build, check and publish the warehouse"
 	@echo "make test        set up and run the whole test suite (no network needed)"
 	@echo "make test-fast   the part of it that takes under a minute"
+	@echo "make test-latest the suite with the newest libraries that are allowed, in an environment of its own"
 	@echo "make airflow     start a complete local Airflow, reachable from this machine only; make airflow-stop ends it"
 	@echo "make test-orchestration  real schedulers, workers and kills (half an hour; PostgreSQL and Redis for a part)"
 	@echo "make check       format, lint, types, SQL"
@@ -33,6 +35,12 @@ test: $(READY)
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+# The newest versions that pyproject.toml allows, as pip gives them to users, in an environment of their own.
+test-latest: $(READY)
+	@test -x $(LATEST)/bin/python || $(PYTHON) -m venv $(LATEST)
+	@PATH="$$PATH:$(BIN)" uv pip install --quiet --no-config --upgrade --python $(LATEST)/bin/python -e '.[airflow]' --group dev
+	$(LATEST)/bin/python -m pytest -n 2 --dist loadgroup
 
 # Real schedulers and workers on this machine. `apt-get install postgresql redis-server` for the part with Celery.
 test-orchestration: $(READY)
@@ -69,4 +77,4 @@ lock: $(READY)
 	@PATH="$$PATH:$(BIN)" uv export --quiet --all-extras --all-groups --no-emit-project --no-header -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LATEST) .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ assert not {"pandas", "duckdb", "altair", "great_expectations", "pydantic", "num
 con = lightwell.connect()
 frame = lightwell.trend("cybertip_reports", by="ref_area", where="ref_area = 'PHL'")
 print(frame.to_json(orient="records", date_format="iso"))
-print(con.sql("SELECT count(*) FROM observation").fetchone()[0])
+print(con.sql("SELECT count(*) FROM observation").fetchall()[0][0])
 print(len(lightwell.query("FROM reports_by_organisation WHERE year = 2022")))
 print(lightwell.cite(frame["observation_id"][0])["citation"])
 """
