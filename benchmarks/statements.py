@@ -8,8 +8,9 @@ statements each holds: a wrong count ends the benchmark. Lightwell and pandas st
 processes inflate with isal, unchecked; `dsa-tdb` goes the way of the package of that name, zip by pandas to Parquet,
 Parquet by Spark. `shantay` starts from the zip and makes statistics of its own, richer ones, that are not compared.
 `zipfile` and `isal` merely inflate, `isal, scan` reads one column too: the floor. Interpreters for `--spark` need
-pyspark, pandas, pyarrow and Java, for `--shantay` Python 3.12; neither needs Lightwell. Peak memory is that of the
-whole tree of processes, sampled every 20 ms. Ratios are medians of rounds, each of all contestants in turn.
+pyspark, pandas, pyarrow and Java, for `--shantay` Python 3.12; neither needs Lightwell. Ratios are medians of rounds,
+each of all contestants in turn. Peak memory is that of the whole tree of processes, sampled every 20 ms in a round of
+its own, which is not timed: the sampling would cost those who use both cores a seventh.
 """
 
 import argparse
@@ -80,20 +81,25 @@ def compete(folder: Path, given: argparse.Namespace) -> None:
     if {"duckdb", "polars scan", "spark"} & {*names}:
         unpack(path, folder / "csv")
     light = make_dump(folder, Plan(given.rows, "light"), processes=2) if given.light else path
+    watched: dict[str, Run] = {}
     runs: dict[str, list[Run]] = {name: [] for name in names}
-    for _ in range(given.rounds):
+    for turn in range(given.rounds + 1):
         for name in names:
             of = light if name == "lightwell light" else path
-            runs[name].append(measured(others.get(name) or sys.executable, name, of))
+            run = measured(others.get(name) or sys.executable, name, of, watch=turn == 0)
+            watched.setdefault(name, run)
+            runs[name] += [run] if turn else []
     answers = {name: {run.output.strip() for run in of} for name, of in runs.items() if name not in UNCOUNTED}
     if len(set.union(*answers.values())) != 1:
         raise SystemExit(f"they do not count alike: {answers}")
     own = runs["lightwell"]
+    spent = {name: median([run.cpu for run in of]) for name, of in runs.items()}
+    spent |= {name: watched[name].cpu for name in others if name in watched}  # Java's is not its parent's
     table = [
-        [name, f"{median([r.wall for r in of]):.2f}", f"{median([r.cpu for r in of]):.2f}",
-         f"{max(r.peak for r in of) / MIB:.0f}", f"{given.rows / median([r.wall for r in of]) / 1e6:.2f}",
+        [name, f"{median([r.wall for r in of]):.2f}", f"{spent[name]:.2f}", f"{watched[name].peak / MIB:.0f}",
+         f"{given.rows / median([r.wall for r in of]) / 1e6:.2f}",
          f"{median([a.wall / b.wall for a, b in zip(own, of, strict=True)]):.2f}",
-         f"{median([a.cpu / b.cpu for a, b in zip(own, of, strict=True)]):.2f}"]
+         f"{spent['lightwell'] / spent[name]:.2f}"]
         for name, of in runs.items()
     ]  # fmt: skip
     title = f"{given.rows:,} statements, zip of {path.stat().st_size / 1e6:.0f} MB; medians of {given.rounds}"
@@ -103,30 +109,17 @@ def compete(folder: Path, given: argparse.Namespace) -> None:
     show(title, header, table, notes)
 
 
-def measured(python: str, name: str, path: Path) -> "Run":
-    """One contestant's run: seconds, processor seconds, and the most memory all its processes held at once."""
-    import psutil
-
+def measured(python: str, name: str, path: Path, *, watch: bool) -> "Run":
+    """One contestant's run: seconds and processor seconds; if watched, which takes of the processor what others would
+    have, the most memory all its processes held at once, and what they all took of it."""
     from common import Run
 
-    ended, peak, spent = Event(), [0], dict[int, float]()
     command = [python, __file__, "--only", name, "--path", str(path)]
     began = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    watched = psutil.Process(child.pid)
-
-    def watch() -> None:
-        while not ended.wait(0.02):
-            held = 0
-            try:
-                for one in [watched, *watched.children(recursive=True)]:
-                    held += one.memory_info().rss
-                    spent[one.pid] = sum(one.cpu_times()[:2])
-            except psutil.Error:
-                continue
-            peak[0] = max(peak[0], held)
-
-    Thread(target=watch, daemon=True).start()
+    ended, peak, spent = Event(), [0], dict[int, float]()
+    if watch:
+        Thread(target=watch_tree, args=(child.pid, ended, peak, spent), daemon=True).start()
     output = child.stdout.read() if child.stdout else ""
     _, status, used = os.wait4(child.pid, 0)
     wall = time.perf_counter() - began
@@ -134,8 +127,23 @@ def measured(python: str, name: str, path: Path) -> "Run":
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"{name} ended with {child.returncode}")
-    cpu = max(used.ru_utime + used.ru_stime, sum(spent.values()))  # the former knows nothing of Spark's Java
-    return Run(wall, cpu, peak[0], output)
+    return Run(wall, max(used.ru_utime + used.ru_stime, sum(spent.values())), peak[0], output)
+
+
+def watch_tree(pid: int, ended: Event, peak: list[int], spent: dict[int, float]) -> None:
+    """The most memory that a process and all below it hold at once, and each one's processor seconds."""
+    import psutil
+
+    first = psutil.Process(pid)
+    while not ended.wait(0.02):
+        held = 0
+        try:
+            for one in [first, *first.children(recursive=True)]:
+                held += one.memory_info().rss
+                spent[one.pid] = sum(one.cpu_times()[:2])
+        except psutil.Error:
+            continue
+        peak[0] = max(peak[0], held)
 
 
 def unpack(path: Path, to: Path) -> None:
