@@ -75,8 +75,9 @@ def test_as_of_shows_what_was_known(built: Settings) -> None:
         assert con.execute(sql).fetchall() == [(OLD.document_id,)]
     assert list(lightwell.query(sql, built.home, as_of="2023-12-31")["document_id"]) == [OLD.document_id]
     assert list(lightwell.query(sql, built.home)["document_id"]) != [OLD.document_id]
-    with pytest.raises(LightwellError, match="Catalog Error"):
+    with pytest.raises(LightwellError, match=r"Catalog Error: .*nothing.*SHOW TABLES lists what"):
         lightwell.query("FROM nothing", built.home)
+    assert "restatement" in set(lightwell.query("SHOW TABLES", built.home)["name"])
 
 
 def test_every_function_has_a_docstring_with_an_example() -> None:

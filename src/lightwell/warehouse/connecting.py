@@ -109,5 +109,6 @@ def quoted(text: str) -> str:
 
 
 def first_lines(error: Exception) -> str:
-    """What DuckDB says of an error, without the query and the advice that follow."""
-    return " ".join(str(error).split("\n\n")[0].split("\n")[:2])
+    """What DuckDB says of an error, without the query and the advice that follow; and what helps against it."""
+    said = " ".join(str(error).split("\n\n")[0].split("\n")[:2])
+    return f"{said} (the query SHOW TABLES lists what there is)" if said.startswith("Catalog Error: Table") else said
