@@ -552,7 +552,9 @@ def test_what_is_no_name_is_no_organisation(name: str) -> None:
     assert "no name" in reason(esps((name, "5")), BY_ESP)
 
 
-@pytest.mark.parametrize("name", ["Grand Total", "Subtotal:", "Total Reports", "All"])
+@pytest.mark.parametrize(
+    "name", ["Grand Total", "Subtotal:", "Total Reports", "All", "All others", "All platforms", "All other companies"]
+)
 def test_an_undeclared_total_does_not_become_an_organisation(name: str) -> None:
     assert "looks like a total" in reason(esps((name, "5")), BY_ESP)
 

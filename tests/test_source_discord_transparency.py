@@ -271,7 +271,6 @@ def test_the_left_over_months_of_2022_q4_are_read_as_october_to_december(tmp_pat
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("August,10,3,13,\n", "", "2 parts add up to 1,021, the printed total is 1,031 (10 short)"),
         ('Total,"1,031",9,"1,040",\n', "", "0 printed totals for 3 parts"),
         ('"1,031",9,"1,040"', '"1,031",9,"1,041"', "the printed total is 1,041 (1 short)"),
         ("July,", "Juli,", "'2024-q3 | Juli'"),
@@ -293,6 +292,11 @@ def test_what_does_not_add_up_or_is_not_known_puts_the_document_in_quarantine(
     ("old", "new", "said"),
     [
         ("Month,Media Reports", "Month,Media Items", "stands under no header"),
+        ("August,10,3,13,\n", "", "the months jul, sep are not those of 2024-q3"),
+        ("NCMEC,,,,", "Accounts reported to NCMEC,,,,", "sheet 'Accounts reported to NCMEC' is not known"),
+        ("NCMEC,,,,", '"NCMEC; in thousands",,,,', "sheet 'NCMEC; in thousands' is not known"),
+        ("NCMEC,,,,", "NCMEC Q3 2023,,,,", "the title 'NCMEC Q3 2023' are not those of 2024-q3"),
+        ("NCMEC,,,,", "NCMEC Reports H1 2024,,,,", "the title 'NCMEC Reports H1 2024' are not those of 2024-q3"),
         ("Warns,Individual", "Cautions,Individual", "stands under no header"),
         ("Servers Removed,,,,", "Guilds Removed,,,,", "sheet 'Guilds Removed' is not known"),
         ("NCMEC,,,,", "Clearing House,,,,", "sheet 'Clearing House' is not known"),
@@ -367,3 +371,30 @@ def test_child_safety_in_the_originals(originals: Path) -> None:
     assert child["servers_removed", "proactive"] == 21_207
     assert child["user_reports_received", "in_app"] == 461_018
     assert child["server_member_warnings", ""] == 121_953
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            TITLED.replace("June,20,4\n", "").replace('"1,031",9', '"1,011",5'),
+            "the months apr, may are not those of 2024-q2",
+        ),
+        (TITLED.replace("Q2", "Q2 2023"), "the title 'Q2 2023 NCMEC Reports' are not those of 2024-q2"),
+        (TITLED + "* June is preliminary and may change,,\n", "not final or not of a whole period"),
+        (TITLED + "Note: all figures are in thousands,,\n", "not counts as printed"),
+        ("Month,Reports\nApril,5\nMay,6\nJune,7\n", "does not know 'Reports'"),
+    ],
+    ids=["sum of two months", "title of another year", "not final", "thousands", "reports of no kind"],
+)
+def test_what_would_be_counted_under_a_wrong_name_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(LayoutError, match=said):
+        read(tmp_path, content, "2024-q2")
+
+
+def test_a_title_may_name_the_period_of_the_address(tmp_path: Path) -> None:
+    assert read(tmp_path, TITLED.replace("Q2", "Q2 2024"), "2024-q2")[1].released
+    half = "H2 2020 NCMEC Reports,,\n" + HALF.replace("January", "July").replace("February", "August").replace(
+        "March", "September"
+    ).replace("April", "October").replace("May", "November").replace("June", "December")
+    assert read(tmp_path, half, "transparency-report-july-dec-2020")[1].released

@@ -750,6 +750,92 @@ def test_a_row_unlike_the_template_is_set_aside_with_the_reason(tmp_path: Path, 
     assert reason in reasons(found)[0]
 
 
+def test_two_tables_on_one_sheet_are_refused(tmp_path: Path) -> None:
+    illegal, terms = by_category(OWN, {"TOTAL": [4]}), by_category(OWN, {MINORS: [60], CSAM: [60]}, head=TERMS)
+    with pytest.raises(LayoutError, match="a second header, 'service' and 'reporting period' again: put what stands"):
+        read(as_csv([*illegal, [], *terms]), tmp_path)
+
+
+@pytest.mark.parametrize("other", ["app/6_own_initiative_TC.csv", "6_own_initiative_TC_2025_H2.csv"])
+def test_a_part_twice_for_one_service_and_period_is_refused(tmp_path: Path, other: str) -> None:
+    members = {
+        "6_own_initiative_TC.csv": as_csv(by_category(OWN, {"TOTAL": [5]}, head=TERMS)),
+        other: as_csv(by_category(OWN, {MINORS: [3], CSAM: [3]}, head=TERMS)),
+    }
+    with pytest.raises(LayoutError, match=r"are the same part of TikTok and period.*add the one you mean"):
+        read(as_zip(members), tmp_path, "application/zip")
+
+
+@pytest.mark.parametrize(
+    ("name", "surface"),
+    [
+        ("4_notices_Ads", "Ads"),
+        ("4_notices_2026_H1", "main"),
+        ("4_notices_TikTok", "main"),
+        ("4_notices_H12026_v2", "main"),
+    ],
+)
+def test_a_surface_is_told_from_a_period_or_a_service_in_a_name(tmp_path: Path, name: str, surface: str) -> None:
+    found = read(as_zip({f"{name}.csv": as_csv(by_category(NOTICES, NOTICED))}), tmp_path, "application/zip")
+    assert {o.dimensions["surface"] for o in found.observations} == {surface}
+
+
+def test_parts_that_contradict_part_1_are_refused(tmp_path: Path) -> None:
+    late = as_csv(by_category(NOTICES, NOTICED, period="2025-01-01/2025-06-30"))
+    with pytest.raises(LayoutError, match="the row is of 2025-01-01/2025-06-30, part 1 says 2025-07-01/2025-12-31"):
+        read(as_zip({"1.csv": as_csv(identification()), "4.csv": late}), tmp_path, "application/zip")
+    both = {
+        "1a.csv": as_csv(identification()),
+        "1b.csv": as_csv(identification(start="2025-01-01", end="2025-06-30")),
+    }
+    assert len(read(as_zip({**both, "4.csv": late}), tmp_path, "application/zip").observations) == 43
+    blank = as_csv(by_category(NOTICES, NOTICED, period=""))
+    with pytest.raises(LayoutError, match="does not say its period"):
+        read(as_zip({**both, "4.csv": blank}), tmp_path, "application/zip")
+
+
+@pytest.mark.parametrize("period", ["01/07/2025-31/12/2025", "01.07.2025 – 31.12.2025", "07/01/2025 to 12/31/2025"])
+def test_days_in_another_order_are_the_same_half_year(tmp_path: Path, period: str) -> None:
+    found = read(as_csv(by_category(NOTICES, NOTICED, period=period)), tmp_path)
+    assert {o.time_period for o in found.observations} == {"2025-S2"}
+
+
+def test_codes_in_capitals_that_are_languages_and_countries_are_set_aside(tmp_path: Path) -> None:
+    either = [("", MEASURES[0], s, n) for n, s in enumerate(["DE", "FR", "IT"], start=5)]
+    found = read(as_csv(by_row([*means(), *either])), tmp_path)
+    assert len(found.quarantined) == 3
+    assert values(found, "dsa_measures_automated", language="de") == {}
+
+
+@pytest.mark.parametrize("high", ["97", "97.5", "97%"])
+def test_a_rate_of_one_among_percentages_is_set_aside(tmp_path: Path, high: str) -> None:
+    rates = {"Accuracy": high, "Precision": "1", "Recall": "0.9"}
+    rows = by_row([("", i, s, rates.get(i.rpartition(" ")[2], 7)) for i, s in MEANS])
+    found = read(as_csv(rows), tmp_path)
+    assert len(found.quarantined) == 12
+    assert all("among rates that are printed as percentages" in reason for reason in reasons(found))
+    assert not any(o.metric.startswith("dsa_automation") for o in found.observations)
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_a_title_or_note_that_the_numbers_count_thousands_is_heeded(tmp_path: Path, above: bool) -> None:
+    rows, told = by_category(NOTICES, NOTICED), ["Numbers are in thousands"]
+    with pytest.raises(LayoutError, match="not counts as printed"):
+        read(as_csv([told, *rows] if above else [*rows, told]), tmp_path)
+
+
+def test_moved_columns_show_in_any_language(tmp_path: Path) -> None:
+    columns = [f"Anzahl {letter}" for letter in "abcdefghij"]
+    rows = by_category(columns, {MINORS: [5, 4, 3]}, head="Kategorie rechtswidriger Inhalte")
+    rows = [rows[0][:15] + [f"Kontext zu {c}" for c in columns], *rows[1:]]
+    assert only(read(as_csv(rows), tmp_path), "dsa_notices") == 5
+    beside = [[*row[:5], *[c for pair in zip(row[5:15], row[15:], strict=True) for c in pair]] for row in rows]
+    swapped = [[*rows[0][:5], columns[1], columns[0], *rows[0][7:]], *rows[1:]]
+    for moved in (beside, swapped):
+        with pytest.raises(LayoutError, match="the columns of context do not follow the numbers"):
+            read(as_csv(moved), tmp_path)
+
+
 # --- ZIP files -------------------------------------------------------------------------------------------------------
 
 PART = as_csv(by_category(NOTICES, {"TOTAL": [1]}))

@@ -116,3 +116,18 @@ def test_originals(originals: Path) -> None:
     for metric in ("reports_to_ncmec", "csam_accounts_detected"):
         for year in ("2023", "2024"):
             assert halves[metric, f"{year}-S1"] + halves[metric, f"{year}-S2"] == years[metric, year]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "* 2031 covers January to June only",
+        "Note: 2031 is preliminary and will be revised",
+        "Note: data for the second half of 2031 are not yet complete.",
+        "Source: GitHub - provisional data",
+    ],
+)
+def test_a_note_that_a_number_is_not_final_holds_the_table_back(tmp_path: Path, note: str) -> None:
+    with pytest.raises(LayoutError, match="not final or not of a whole period"):
+        read(tmp_path / "n.csv", f"{BY_YEAR}\n{note}\n")
+    assert len(read(tmp_path / "y.csv", f"{BY_YEAR}\n* Counts are of whole years\n").observations) == 4

@@ -267,3 +267,67 @@ def test_a_page_is_archived_where_one_is_due_and_nothing_else(tmp_path: Path, se
     assert fetch.add(snap, page, settings, url=SNAP).media_type == "text/html"
     with pytest.raises(FetchError, match=r"application/pdf, where text/html was due"):
         fetch.add(snap, pdf, settings, url=SNAP)
+
+
+@pytest.mark.parametrize(
+    ("source_id", "old", "new", "said"),
+    [
+        (
+            "reddit_transparency",
+            "From July to December 2031, Reddit",
+            "Since launching the program, Reddit has",
+            "Since",
+        ),
+        ("reddit_transparency", "From July to December 2031, Reddit", "In the previous half, Reddit", "previous half"),
+        (
+            "reddit_transparency",
+            "From July to December 2031, Reddit",
+            "In the European Union, Reddit",
+            "European Union",
+        ),
+        ("reddit_transparency", "From July to December 2031, Reddit", "In March, Reddit", "In March"),
+        ("reddit_transparency", "(NCMEC).", "(NCMEC) per month.", "per month"),
+        ("reddit_transparency", "(NCMEC).", "(NCMEC) in the third quarter.", "third quarter"),
+        ("pinterest_transparency", "From July to December 2031, our", "In Q3, our", "Q3"),
+        (
+            "twitch_transparency",
+            TWITCH_PAGE,
+            "<h1>H1 2031</h1><p>To date we submitted 523 tips to NCMEC.</p>",
+            "To date",
+        ),
+    ],
+)
+def test_a_sentence_about_another_span_or_a_part_is_set_aside(
+    tmp_path: Path, source_id: str, old: str, new: str, said: str
+) -> None:
+    pages = {"reddit": (REDDIT_PAGE, REDDIT), "pinterest": (PINTEREST_PAGE, PINTEREST), "twitch": (TWITCH_PAGE, TWITCH)}
+    body, url = pages[source_id.partition("_")[0]]
+    found = read(tmp_path, source_id, body.replace(old, new), url)
+    assert "reports_to_ncmec" not in {o.metric for o in found.observations}
+    assert [q.reason for q in found.quarantined if said in q.reason and "the whole half-year" in q.reason]
+
+
+@pytest.mark.parametrize("behind", [", up from 5,000 in the previous half", ", 1,111 a month"])
+def test_what_a_sentence_compares_with_is_no_doubt(tmp_path: Path, behind: str) -> None:
+    found = read(tmp_path, "reddit_transparency", REDDIT_PAGE.replace("(NCMEC).", f"(NCMEC){behind}."), REDDIT)
+    assert said(found)[-1] == ("reports_to_ncmec", "_T", "2031-S2", 7777)
+
+
+def test_a_table_of_another_period_or_of_a_part_gives_no_number(tmp_path: Path) -> None:
+    heading = "Combating Child Sexual Exploitation &amp; Abuse"
+    for other in ("H2 2030", "2030 in full"):
+        body = SNAP_PAGE.replace(heading, f"Child Sexual Exploitation, {other}")
+        with pytest.raises(LayoutError, match=r"is of 2030.*, the page's address of 2031-S1"):
+            read(tmp_path, "snap_transparency", body, SNAP)
+    part = "<h2>Proactive detection</h2>" + table(
+        "Policy Reason | Total Enforcements | Unique Accounts Enforced",
+        "Child Sexual Exploitation | 9 | 8",
+        "Hate | 3 | 2",
+    )
+    assert said(read(tmp_path, "snap_transparency", SNAP_PAGE + part, SNAP)) == said(
+        read(tmp_path, "snap_transparency", SNAP_PAGE, SNAP)
+    )
+    mods = "<h2>Content removed by moderators</h2>" + table("Rule | Content Removed", "CSAM | 9", "Spam | 8")
+    assert said(read(tmp_path, "reddit_transparency", REDDIT_PAGE + mods, REDDIT)) == said(
+        read(tmp_path, "reddit_transparency", REDDIT_PAGE, REDDIT)
+    )

@@ -274,3 +274,28 @@ def test_the_originals(originals: Path, half: str) -> None:
     assert tuple(counts[key] for key in (*wanted, ("microsoft", "reports_to_ncmec"))) == ORIGINAL[half]
     noted = [o.obs_text for o in result.observations if o.note and "restated" in o.note]
     assert noted == (["15,935*"] if half == "2020-h1" else [])
+
+
+@pytest.mark.parametrize(
+    "printed",
+    ["1.2 million", "4.321", "4 321", "4\u00a0321", "4,321 thousand", "4,321-4,400", "4.3k", "4,321 and 12 more"],
+)
+def test_a_count_that_goes_on_behind_its_first_digits_is_held_back(tmp_path: Path, printed: str) -> None:
+    found = read(tmp_path, B6=NOTE.format(period="July to December 2023").replace("4,321", printed))
+    assert "reports_to_ncmec" not in {o.metric for o in found.observations}
+    assert [q.reason.partition(",")[0] for q in found.quarantined] == ["no wording that is known"]
+
+
+def test_two_periods_beside_each_other_hold_the_report_back(tmp_path: Path) -> None:
+    beside: Cells = {
+        "E10": "January - June 2023",
+        "F10": "Non-Consensual Intimate Imagery (NCII)",
+        "F11": "Requests Actioned",
+    }
+    cells = report(**beside, F12=5)
+    assert "'January - June 2023' stands beside 'July - December 2023'" in problem(workbook(tmp_path / "r.xlsx", cells))
+
+
+def test_a_note_that_the_numbers_are_not_final_holds_the_report_back(tmp_path: Path) -> None:
+    for said in ("* Accounts Actioned number is preliminary", "Data covers July to October only."):
+        assert "not final or not of a whole period" in problem(workbook(tmp_path / "r.xlsx", report(B7=said)))

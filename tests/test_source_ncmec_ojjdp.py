@@ -202,3 +202,36 @@ def test_the_original_report_is_read_whole(originals: Path) -> None:
     assert len(by_year) == 25 and by_year["CY1998"] == "4,560" and by_year["CY2014"] == "1,106,071"
     shares = [f for f in figures if f.table == "by_location" and f.labels["measure"] == "%"]
     assert [f.text for f in shares][:3] == ["4.1%", "2.5%", "6%"]
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "CY 2022\n(Jan-Jun)",
+        "CY 2022\n(projected)",
+        "CY 2021-2022",
+        "Change from\nCY 2022",
+        "through\nCY 2022",
+        "CY 2022 in\nthousands",
+    ],
+)
+def test_a_column_of_no_whole_year_is_refused(tmp_path: Path, printed: str) -> None:
+    rows = [[text.replace("CY 2022", printed) if text else text for text in row] for row in SUBMITTERS.rows]
+    with pytest.raises(LayoutError, match="of table by_submitter does not fit"):
+        read(write(tmp_path, [[COVER], [replace(SUBMITTERS, rows=rows)], [CATEGORIES], [YEARLY]]))
+
+
+@pytest.mark.parametrize("dates", ["1/1/22-6/30/22", "10/1/21-9/30/22", "1/1/21-12/31/21", "through June"])
+def test_a_year_with_other_dates_is_refused(tmp_path: Path, dates: str) -> None:
+    rows = [[text.replace("1/1/22-12/31/22", dates) if text else text for text in row] for row in YEARLY.rows]
+    with pytest.raises(LayoutError, match="of table totals_since_1998 does not fit"):
+        read(write(tmp_path, [[COVER], [SUBMITTERS], [CATEGORIES], [replace(YEARLY, rows=rows)]]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("NCMEC MD5", "Cumulative Total of NCMEC MD5"), ("Initiative", "Initiative (cumulative)")]
+)
+def test_a_running_total_is_no_count_of_a_year(tmp_path: Path, old: str, new: str) -> None:
+    rows = [[text.replace(old, new) if text else text for text in row] for row in HASHES.rows]
+    with pytest.raises(LayoutError, match="fits no table of the layout"):
+        read(write(tmp_path, [[COVER], [SUBMITTERS], [CATEGORIES], [replace(HASHES, rows=rows)], [YEARLY]]))

@@ -118,6 +118,12 @@ def test_columns_may_stand_in_another_order(path: Path) -> None:
     ]
 
 
+def test_a_file_may_lack_the_type_of_its_periods(path: Path) -> None:
+    header = HEADERS["2023-Q4"].replace("Period type,", "")
+    found = read(path, text([(line[0], *line[2:]) for line in LINES], header))
+    assert [said(o) for o in found.observations] == [said(o) for o in read(path, text(LINES)).observations]
+
+
 def test_a_share_under_the_name_of_a_count_is_a_share(path: Path) -> None:
     """`Total videos removed` of the task type `Share of total removals` is 0.0 to 1.0: never zero videos, never one."""
     shares = [
@@ -178,7 +184,9 @@ def test_half_years_and_quarters_keep_their_length(path: Path) -> None:
     ("column", "printed", "reason"),
     [
         (0, "Videos watched", "metric: 'Videos watched | All'"),
-        (2, "Jul-Aug 2021", "time_period: 'Jul-Aug 2021' is no calendar quarter, half or year"),
+        (1, "Year to date", "Period type says 'Year to date' and Period"),
+        (1, "Annual", "Period type says 'Annual' and Period 'Jul-Sep 2021'"),
+        (2, "Jul-Aug 2021", "Period type says 'Quarterly' and Period 'Jul-Aug 2021'"),
         (2, "2021", None),
         (3, "Chapter", "dimension policy_level"),
         (4, "Kindness", "harm: 'Kindness' is not in harm_label.csv for tiktok_enforcement"),

@@ -116,6 +116,11 @@ def test_the_header_is_found_under_any_preamble(tmp_path: Path, preamble: list[l
     assert str(found.observations[0].locator) == f"sheet=data_glotip_1&cell=L{len(preamble) + 2}"
 
 
+def test_a_preamble_that_the_numbers_count_thousands_is_heeded(tmp_path: Path) -> None:
+    with pytest.raises(LayoutError, match="not counts as printed"):
+        of_rows(tmp_path, preamble=[["UNODC"], ["Numbers are in thousands"]])
+
+
 def test_suspects_prosecuted_and_convicted_are_people_and_offences_are_not(tmp_path: Path) -> None:
     indicators = ["Persons brought into formal contact", "Persons prosecuted", "Persons convicted"]
     rows = [line(indicator=name, value=n) for n, name in enumerate([*indicators, "Offences of trafficking in persons"])]

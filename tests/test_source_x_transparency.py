@@ -289,3 +289,22 @@ def test_a_page_of_another_kind_is_refused(tmp_path: Path) -> None:
     canvas.save()
     with pytest.raises(LayoutError, match="table user_reports was not found"):
         read(tmp_path / "other.pdf")
+
+
+@pytest.mark.parametrize("printed", ["H2 2023", "UNIQUE USERS", "PER MILLION\nUSERS"])
+def test_a_column_that_is_no_total_is_no_count_of_user_reports(tmp_path: Path, printed: str) -> None:
+    pages = deepcopy(REPORT)
+    pages[0][0][1][1][0][1] = printed
+    with pytest.raises(LayoutError, match="of table user_reports does not fit"):
+        read(write(tmp_path / "x.pdf", pages))
+
+
+def test_two_halves_in_the_title_are_no_half(tmp_path: Path) -> None:
+    found, verdict = read(write(tmp_path / "x.pdf", period="H1 2024 and H2 2023"))
+    assert not verdict.released
+    assert "'H1 2024 and H2 2023' is no period" in found.quarantined[0].reason
+
+
+def test_a_preliminary_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LayoutError, match="not final or not of a whole period"):
+        read(write(tmp_path / "x.pdf", period="H1 2024 (preliminary)"))

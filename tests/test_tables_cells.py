@@ -10,6 +10,8 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 
 from conftest import document
 from lightwell.archive import Document
@@ -358,6 +360,12 @@ def test_a_sheet_of_notes_is_passed_over_and_one_with_numbers_is_not(tmp_path: P
         assert f"sheet '{name}' is not known" in refusal(workbook(tmp_path, {name: [["Hull", 1234]], "A": rows}), by)
 
 
+def test_a_sheet_of_notes_that_says_thousands_is_heeded(tmp_path: Path) -> None:
+    rows = [["Harbour", 2021], ["Hull", 1]]
+    of = workbook(tmp_path, {"Notes": [["Figures are in thousands."]], "A": rows})
+    assert "not counts as printed" in refusal(of, layout(BY_YEAR | {"sheet": "^A$"}))
+
+
 def test_a_hidden_sheet_is_no_part_of_a_workbook(tmp_path: Path) -> None:
     of = workbook(tmp_path, {"A": [["Harbour", 2021], ["Hull", 1]], "Old": [["Harbour", 2021], ["Hull", 9]]})
     assert of.path is not None
@@ -381,3 +389,34 @@ def test_a_number_merged_over_several_cells_is_refused(tmp_path: Path) -> None:
     book["A"].merge_cells("B2:B3")
     book.save(of.path)
     assert "cell B2: the number 1 is merged over several cells" in refusal(of, layout(BY_YEAR))
+
+
+def test_a_raised_digit_of_a_workbook_is_no_digit_of_the_number(tmp_path: Path) -> None:
+    of = workbook(tmp_path, {"A": [["Harbour", "2021", "2022"], ["Hull", 7, 8]]})
+    assert of.path is not None
+    book = openpyxl.load_workbook(of.path)
+    raised = TextBlock(InlineFont(vertAlign="superscript"), "3")
+    book["A"]["B2"].value = CellRichText("80", raised)
+    book["A"]["C2"].value = CellRichText(TextBlock(InlineFont(b=True), "9"), "1")
+    book.save(of.path)
+    assert [f.text for f in spreadsheet.extract(of, layout(BY_YEAR))] == ["80³", "91"]
+    shared = b'<sst><si><t>a</t></si><si><r><t>80</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>3</t></r></si>'
+    shared += b'<si><r> <rPr><vertAlign val="superscript"/></rPr><t>3</t></r></si></sst>'
+    assert spreadsheet._raised_strings(shared) == {1: "80³", 2: "a text with a raised part"}
+    cell = b'<c r="B2" s="4" t="s"><v>1</v></c><c r="C2" t="s"><v>0</v></c>'
+    assert spreadsheet._raised_cells(cell, {1: "80³"}) == {"B2": "80³"}
+
+
+def test_a_raised_digit_of_an_open_document_is_refused(tmp_path: Path) -> None:
+    style = '<style:style style:name="T1"><style:text-properties style:text-position="super 58%"/></style:style>'
+    for text, refused in (("80<text:span text:style-name='T1'>3</text:span>", True), ("803", False)):
+        path = tmp_path / f"{refused}.ods"
+        with zipfile.ZipFile(path, "w") as parts:
+            body = f"<office:body><text:p>{text}</text:p></office:body>".replace("'", '"')
+            parts.writestr("content.xml", f"<office:document-content>{style}{body}</office:document-content>")
+        with zipfile.ZipFile(path) as parts:
+            if not refused:
+                spreadsheet._refuse_raised(parts)
+                continue
+            with pytest.raises(LayoutError, match=r"raised digit right behind a number.*put it in a cell of its own"):
+                spreadsheet._refuse_raised(parts)

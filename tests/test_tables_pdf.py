@@ -151,6 +151,45 @@ def test_numbers_that_count_thousands_are_refused(said: str, tmp_path: Path) -> 
         read(replace(by_esp(20), footnote=said).write(tmp_path / "list.pdf"))
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["FY ", "Fiscal Year ", "January - June ", "Jan–Jun ", "Q1 ", "First Half ", "2021-", "2021 and ", "Preliminary "],
+)
+def test_a_title_that_makes_another_period_of_the_year_is_refused(before: str, tmp_path: Path, monkeypatch) -> None:
+    draw = Canvas.drawString
+    monkeypatch.setattr(
+        Canvas,
+        "drawString",
+        lambda c, x, y, s: draw(c, x, y, before + s if s.endswith("CyberTipline Reports by") else s),
+    )
+    with pytest.raises(LayoutError, match="which is not the period 2022 or not its final report"):
+        read(replace(by_esp(20), running="").write(tmp_path / "list.pdf"))
+
+
+@pytest.mark.parametrize("before", ["CY ", "Calendar Year "])
+def test_a_calendar_year_is_the_year(before: str, tmp_path: Path, monkeypatch) -> None:
+    draw = Canvas.drawString
+    monkeypatch.setattr(
+        Canvas,
+        "drawString",
+        lambda c, x, y, s: draw(c, x, y, before + s if s.endswith("CyberTipline Reports by") else s),
+    )
+    assert {f.labels["year"] for f in read(by_esp(20).write(tmp_path / "list.pdf"))} == {"2022"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "*2022 figures cover January through June only.",
+        "* Preliminary figures, to be updated.",
+        "Figures for 2022 are provisional.",
+    ],
+)
+def test_numbers_that_are_not_final_are_refused(said: str, tmp_path: Path) -> None:
+    with pytest.raises(LayoutError, match="not final or not of a whole period"):
+        read(replace(by_esp(20), footnote=said).write(tmp_path / "list.pdf"))
+
+
 BROKEN: dict[str, tuple[Callable[[], ListReplica], str]] = {
     "a name without a number": (lambda: _with_row("Nameless Number Inc", ""), "has no number in the column reports"),
     "a number without a name": (lambda: _with_row("", "12"), "the number 12 has no name beside it"),

@@ -149,7 +149,8 @@ def _slug(name: str, value: FromLabel, text: str) -> str:
 
 
 _TOTAL_WORDS = (
-    r"(?:grand |sub-?)?totals?(?: (?:of|for|number|reports|esps?)\b.*)?[:*]*|sum|overall|all(?: esps?| others?)?"
+    r"(?:grand |sub-?)?totals?(?: (?:of|for|number|reports|esps?)\b.*)?[:*]*|sum|overall"
+    r"|all(?: other)?(?: (?:esps?|others?|(?:online )?platforms?|providers?|services?|companies|organi[sz]ations?))?"
 )
 
 

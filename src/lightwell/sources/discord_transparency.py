@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, delimited
+from lightwell.tables import Figure, delimited, refuse_scale, refuse_unfinished
 from lightwell.tables.cells import Row, Sheet, address_labels, figures
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 _PARTS = {f"q{n + 1}": set(_MONTHS[3 * n : 3 * n + 3]) for n in range(4)}
 _PARTS |= {"h1": set(_MONTHS[:6]), "h2": set(_MONTHS[6:]), "jan": set(_MONTHS[:6]), "jul": set(_MONTHS[6:])}
+_HALVES = {"jan": "h1", "jul": "h2"}  # how an address can say a half: july-dec-2020
 
 
 def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
@@ -26,16 +27,19 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     sections = list(_sections(delimited.sheet(document, open_end=True).rows))
     period = address_labels(document, layout).get("period", "").casefold()
     for section in sections:
-        quarter = re.search(r"\bq[1-4]\b", section.name.casefold())
-        if quarter and quarter.group() not in period:
+        refuse_scale(section.name)  # or a note, which looks like a title
+        refuse_unfinished(section.name)
+        said = re.findall(r"\b(?:q[1-4]|h[12]|20\d\d)\b", section.name.casefold())
+        if any(part not in period and part not in _HALVES.get(period[:3], "") for part in said):
             raise _other_period(document, f"the title {section.name!r}", period)
     found = list(figures(sections, document, layout))
     reports = [figure for figure in found if figure.table.startswith("ncmec")]
     name = _totals_printed(reports)
     months = {figure.labels["month"][:3].casefold() for figure in reports}
     due = next(months for part, months in _PARTS.items() if part in period)
-    if name == "ncmec_by_month" and months != due:  # no total would show it
-        raise _other_period(document, f"the months {', '.join(sorted(months, key=_MONTHS.index))}", period)
+    printed = sorted(months & set(_MONTHS), key=_MONTHS.index)
+    if len(printed) != len(due) or (name == "ncmec_by_month" and months != due):  # no total would show it
+        raise _other_period(document, f"the months {', '.join(printed)}", period)
     return iter([replace(f, table=name) if f.table.startswith("ncmec") else f for f in found])
 
 

@@ -15,7 +15,7 @@ from itertools import dropwhile, groupby
 from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, delimited, spreadsheet, zipped
+from lightwell.tables import Figure, delimited, refuse_scale, spreadsheet, zipped
 from lightwell.tables.cells import Cell, Row, Sheet, address_labels, figures
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ _AUTOMATED = ["measures", "other measures", "accuracy", "precision", "recall"]
 _NOTICES = ["notices", "other notices", "accuracy", "precision", "recall"]
 _MEANS = [("all", _AUTOMATED), ("own initiative", _AUTOMATED), ("notices", _NOTICES), ("trusted flaggers", _NOTICES)]
 _PEOPLE = ["internal", "external", "linguistic"]
+_RATES = ("accuracy", "precision", "recall")
 
 
 _LANGUAGES = frozenset("bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split())  # noqa: SIM905
@@ -119,8 +120,11 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     parts = [part for sheet in sheets for part in _part(sheet)]
     if not parts:
         raise LayoutError("no sheet is a part with numbers of the template: is this a report on the template?")
-    said = _identified(sheets)
+    identified = _identified(sheets)
+    said = next(iter(identified)) if len(identified) == 1 else ""
     service, period = _one_service(parts), ""
+    _check_periods(parts, identified)
+    _check_once(parts, service)
     if any(_is_blank(_text(row, part.period)) for part in parts for row in part.rows if _counts(part, row)):
         period = said or address_labels(document, layout).get("period", "")
     cut = [_cut(part, service, re.sub("^([sShH][12])-", r"\1 ", period)) for part in parts]
@@ -139,10 +143,14 @@ def _sheets(document: "Document") -> list[Sheet]:
 def _part(sheet: Sheet) -> Iterator[_Part]:
     """The part that a sheet is; nothing for one without numbers (1 identification, 2 categories, 11 prose)."""
     rows = [row for row in sheet.rows if any(cell.text for cell in row)]
-    rows = list(dropwhile(lambda row: sum(bool(cell.text) for cell in row) == 1, rows))  # a title above the header
+    for row in rows:
+        if len(texts := [cell.text for cell in row if cell.text]) == 1:  # a title, or a note below
+            refuse_scale(texts[0])
+    rows = list(dropwhile(lambda row: sum(bool(cell.text) for cell in row) == 1, rows))
     if len(rows) < 2:
         return
     width, body = _width(rows[0]), rows[1:]
+    _refuse_second_header(rows[0], body)
     code = _column_of_codes(body)
     if code is not None:
         kind = _kind_by_category(rows[0], code, width - code, sheet.name)
@@ -159,16 +167,38 @@ def _part(sheet: Sheet) -> Iterator[_Part]:
     yield part
 
 
+def _refuse_second_header(header: Row, body: Sequence[Row]) -> None:
+    """Two parts, or two surfaces, on one sheet: what stands below the second header is not what the first says."""
+    named = [_text(header, column).casefold() for column in (1, 2)]
+    for row in body:
+        if all(named) and [_text(row, column).casefold() for column in (1, 2)] == named:
+            raise LayoutError(
+                f"{row[0].locator}: a second header, {named[0]!r} and {named[1]!r} again: put what stands below it on "
+                "a sheet or in a file of its own, as the template has it, and add that"
+            )
+
+
 def _check_columns(header: Row, part: _Part) -> None:
-    """Where the headers are the template's English ones, each has to stand where the template has it."""
+    """Where the headers are the template's English ones, each has to stand where the template has it.
+
+    In any language the headers of the context behind the numbers repeat those of the numbers, in the same order.
+    """
     expected = [_plain(text) for text in _HEADERS[part.kind]]
-    at = _numbers_at(part)
-    printed = [_plain(cell.text) for cell in header[at : at + len(expected)]]
+    at, count = _numbers_at(part), len(expected)
+    printed = [_plain(cell.text) for cell in header[at : at + count]]
     if set(printed) & set(expected) and printed != expected:
         wrong = next(i for i, (one, other) in enumerate(zip(printed, expected, strict=True)) if one != other)
         raise LayoutError(
             f"{part.name or 'the table'}: column {at + wrong + 1} is headed {header[at + wrong].text!r}, where the "
             f"template has {_HEADERS[part.kind][wrong]!r}: columns were moved or renamed"
+        )
+    contexts = [_plain(cell.text) for cell in header[at + count : at + 2 * count]]
+    repeated = [{i for i, number in enumerate(printed) if number and number in context} for context in contexts]
+    beside = all(one and one in next_one for one, next_one in zip(printed[::2], printed[1::2], strict=False))
+    if (beside and not any(repeated)) or any(found and i not in found for i, found in enumerate(repeated)):
+        raise LayoutError(
+            f"{part.name or 'the table'}: the columns of context do not follow the numbers in the numbers' order: "
+            "columns were moved; bring them into the order of the template, and add that"
         )
 
 
@@ -230,16 +260,58 @@ def _width(header: Row) -> int:
 # --- what its rows have in common ------------------------------------------------------------------------------------
 
 
-def _identified(sheets: Sequence[Sheet]) -> str:
-    """The period that part 1 states, as an interval; empty where there is no part 1 or it does not say."""
+def _identified(sheets: Sequence[Sheet]) -> set[str]:
+    """The periods that part 1 states, as intervals: one a service or none, where there is no part 1 or it says none."""
+    stated = set()
     for sheet in sheets:
         rows = [row for row in sheet.rows if any(cell.text for cell in row)]
         if len(rows) == 6 and _width(rows[0]) == 4 and _column_of_codes(rows) is None:
-            first, last = (_days(_text(row, 3)) for row in rows[4:6])
-            ends = {(a, b) for a in first for b in last if a.endswith("-01") and a < b and b[8:] >= "28"}
-            if len(ends) == 1:
-                return "/".join(ends.pop())
-    return ""
+            stated.add(_between(*(_text(row, 3) for row in rows[4:6])))
+    return stated - {""}
+
+
+def _between(first: str, last: str) -> str:
+    """The interval of two days, where they can be read in one way only: from a first of a month to the end of one."""
+    ends = {(a, b) for a in _days(first) for b in _days(last) if a.endswith("-01") and a < b and b[8:] >= "28"}
+    return "/".join(ends.pop()) if len(ends) == 1 else ""
+
+
+_TWO_DAYS = re.compile(r"(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4})\s?(?:/|-|–|—|to)\s?(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4})")
+
+
+def _interval(printed: str) -> str:
+    """A period from day to day as an interval of ISO days; as printed where that is not sure."""
+    match = _TWO_DAYS.fullmatch(printed)
+    return (match and _between(match[1], match[2])) or printed
+
+
+def _check_periods(parts: Sequence[_Part], identified: set[str]) -> None:
+    """Raises LayoutError where rows are of days that part 1 does not take in, as where last time's were left in."""
+    told = [interval.split("/") for interval in identified]
+    for part in parts:
+        for row in part.rows:
+            found = re.fullmatch(r"(\d{4}-\d\d-\d\d)/(\d{4}-\d\d-\d\d)", _interval(_text(row, part.period)))
+            if told and found and _counts(part, row) and not any(a <= found[1] <= found[2] <= b for a, b in told):
+                raise LayoutError(
+                    f"{row[0].locator}: the row is of {found[0]}, part 1 says {' and '.join(sorted(identified))}: see "
+                    "which of them is meant, and ask the publisher for a report that says one of them"
+                )
+
+
+def _check_once(parts: Sequence[_Part], service: str) -> None:
+    """Raises LayoutError where a report has a part twice for one service, period and surface."""
+    met: dict[tuple[str, ...], _Part] = {}
+    for part in parts:
+        for row in part.rows:
+            if not _counts(part, row):
+                continue
+            name = _text(row, part.service) or service
+            key = (part.kind, name.casefold(), _interval(_text(row, part.period)), _surface(part, name))
+            if (other := met.setdefault(key, part)) is not part:
+                raise LayoutError(
+                    f"{part.name!r} and {other.name!r} are the same part of {name or 'one service'} and period, and "
+                    "which of them counts what is not said: add the one you mean by itself"
+                )
 
 
 def _days(text: str) -> set[str]:
@@ -288,7 +360,8 @@ def _cut(part: _Part, service: str, period: str) -> Sheet:
         if not _counts(part, row):
             continue
         printed = _text(row, part.period)
-        common = [_text(row, part.service) or service, period if _is_blank(printed) else printed, _surface(part.name)]
+        name = _text(row, part.service) or service
+        common = [name, period if _is_blank(printed) else _interval(printed), _surface(part, name)]
         cut.append([Cell(text, row[0].locator) for text in (*common, *own)] + numbers)
     return Sheet(part.kind, cut if len(cut) > 1 else [])
 
@@ -388,10 +461,14 @@ def _by_row(part: _Part) -> Iterator[list[str]]:
     """What each row of parts 7 to 10 counts, and in which language or country."""
     known = {"appeals": _appeals, "means": _means, "people": _people, "recipients": _recipients}[part.kind](part.rows)
     column = _broken_down_by(part)
+    rates = [_text(row, 6) for row, counts in zip(part.rows, known, strict=True) if counts.endswith(_RATES)]
+    percent = any(re.fullmatch(r"(?!1(?:\.0*)?\Z)[1-9]\d*(?:\.\d+)?|.*\d ?%", rate) for rate in rates)  # above 1
     for row, counts in zip(part.rows, known, strict=True):
         scope = _text(row, 5)
         by = scope.lower() if part.kind != "appeals" and _is_broken_down(scope) else ""
         said = counts if counts and (column or not by) else f"{_text(row, 4)} | {scope}"
+        if percent and counts.endswith(_RATES):
+            said = f"{counts} among rates that are printed as percentages"
         yield [said, by if column == "language" else "", by if column == "country" else ""]
 
 
@@ -399,23 +476,33 @@ def _broken_down_by(part: _Part) -> str:
     """Whether scopes of two letters are languages or countries; empty where they are some of both.
 
     The template asks for languages in parts 8 and 9, in small letters; reports with countries in part 8 are filed too.
+    In capitals, codes that are all both a language's and a country's tell neither.
     """
     if part.kind == "recipients":
         return "country"
     scopes = {_text(row, 5) for row in part.rows if _is_broken_down(_text(row, 5))}
     small = {scope.lower() for scope in scopes}
-    if part.kind == "people" or small <= _LANGUAGES:
+    if part.kind == "people" or scopes == small:
         return "language"
-    if small <= _COUNTRIES:
-        return "country"
-    return "language" if scopes == small else ""
+    if small <= _LANGUAGES:
+        return "" if small <= _COUNTRIES else "language"  # DE, FR, IT can be either
+    return "country" if small <= _COUNTRIES else ""
 
 
-def _surface(name: str) -> str:
+_NO_SURFACE = re.compile(
+    r"(?i)(?:^|_)(?:\d+|(?:20\d\d_?)?[hsq][1-4](?:_?20\d\d)?|final|v\d+)(?=_|\Z)"
+)  # a period, a version
+
+
+def _surface(part: _Part, service: str) -> str:
     """The part of a service that a sheet is about, where its name says more than the part: 6_own_initiative_TC_Ads."""
-    stem = re.sub(r"\.csv\Z", "", re.split(r"[/\\]", name)[-1], flags=re.IGNORECASE)
-    match = re.search(r"(?:own_initiative_(?:TC|illegal)|appeals_and_recidivism|automated_means)_(\w+)\Z", stem)
-    return match[1] if match else ""
+    if part.kind in ("people", "recipients"):
+        return ""
+    stem = re.sub(r"\.csv\Z", "", re.split(r"[/\\]", part.name)[-1], flags=re.IGNORECASE)
+    kinds = "own_initiative_(?:TC|illegal)|appeals_and_recidivism|automated_means|(?:member_states?_)?orders|notices"
+    match = re.search(rf"(?:{kinds})_(\w+)\Z", stem)
+    said = _NO_SURFACE.sub("", match[1]).strip("_") if match else ""
+    return "" if _slug(said).replace("_", " ") == _plain(service).replace("_", " ") else said
 
 
 # --- the rows of parts 7 to 10 ---------------------------------------------------------------------------------------

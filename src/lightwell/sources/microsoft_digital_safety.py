@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, refuse_scale, require_tables
+from lightwell.tables import Figure, refuse_scale, refuse_unfinished, require_tables
 from lightwell.tables.cells import Cell, Row, Sheet
 from lightwell.tables.spreadsheet import sheets
 
@@ -59,7 +59,13 @@ def _read_sheet(sheet: Sheet, layout: "Layout") -> list[_Block]:
             continue
         first = " ".join(cells[0][1].text.split())
         if len(cells) > 1 and re.fullmatch(table.labels["period"], first):
-            blocks.append(_Block(first, {column: " ".join(cell.text.split()) for column, cell in cells[1:]}))
+            titles = {column: " ".join(cell.text.split()) for column, cell in cells[1:]}
+            if beside := next((title for title in titles.values() if re.search(table.labels["period"], title)), None):
+                raise LayoutError(
+                    f"{_where(row)}: {beside!r} stands beside {first!r}: which block is of which period is not sure; "
+                    "read the sheet by hand"
+                )
+            blocks.append(_Block(first, titles))
         elif blocks:
             _take(blocks[-1], cells, table)
         elif not any(re.fullmatch(pattern, first, re.IGNORECASE) for pattern in layout.ignore):
@@ -75,6 +81,7 @@ def _take(block: _Block, cells: list[tuple[int, Cell]], table: "CrosstabTable") 
     if all(column < left for column, _ in cells):
         for _, cell in cells:
             refuse_scale(cell.text)
+            refuse_unfinished(cell.text)
             block.notes += [(sentence, cell) for sentence in _sentences(cell.text)]
     elif any(column < left for column, _ in cells):
         raise LayoutError(f"{_where([c for _, c in cells])}: a row of values begins left of the block's first title")

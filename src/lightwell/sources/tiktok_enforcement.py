@@ -4,6 +4,7 @@ The column Market holds a market or a language, as the column Location says. Two
 that a file does not print cannot be told apart, wherever in that file they stand.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from lightwell.archive import Document
     from lightwell.source import Layout
 
+_LENGTHS = {"q": 3, "quarterly": 3, "half-year": 6, "half-yearly": 6, "annual": 12, "yearly": 12}  # months of a period
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 _PLACES = {("all", "all"): "market", ("market", "one"): "market", ("language", "one"): "language"}
 
 
@@ -31,7 +34,12 @@ def _placed(figure: Figure, twice: bool) -> Figure:
     location, market = labels.pop("location"), labels.pop("market")
     names = "all" if market.casefold() == "all" else "one" if market else "none"
     place = _PLACES.get((location.casefold(), names))
-    if place is None:
+    kind = labels.pop("period_type", None)
+    if kind is not None and not _is_whole(kind, labels["period"]):
+        labels["doubt"] = (
+            f"Period type says {kind!r} and Period {labels['period']!r}: which months it counts is not sure"
+        )
+    elif place is None:
         labels["doubt"] = f"Location says {location!r} and Market {market!r}: whether it is a place cannot be told"
     elif twice:
         labels["doubt"] = (
@@ -39,6 +47,15 @@ def _placed(figure: Figure, twice: bool) -> Figure:
             "which headings: look them up on the publisher's page, or take them from a later file"
         )
     return replace(figure, labels={**labels, place or "market": market})
+
+
+def _is_whole(kind: str, period: str) -> bool:
+    """Whether a period is as long as its type says; a type such as `Year to date` says no length."""
+    length = _LENGTHS.get(kind.casefold())
+    months = re.fullmatch(r"([a-z]{3})[a-z]*-([a-z]{3})[a-z]* \d{4}", period.casefold())
+    if length is None or months is None or not set(months.groups()) <= set(_MONTHS):
+        return length is not None
+    return _MONTHS.index(months[2]) - _MONTHS.index(months[1]) + 1 == length
 
 
 def _printed_twice(found: Iterable[Figure]) -> set[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, cells, spreadsheet
+from lightwell.tables import Figure, cells, refuse_scale, spreadsheet
 from lightwell.tables.cells import Row, Sheet
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def _by_dimension(sheet: Sheet) -> list[Sheet]:
     header = next((n for n, row in enumerate(sheet.rows) if _texts(row) >= _HEADER), None)
     if header is None:
         return [sheet]
+    for row in sheet.rows[:header]:
+        refuse_scale(" ".join(cell.text for cell in row if cell.text))
     titles = sheet.rows[header]
     column = next(n for n, cell in enumerate(titles) if cell.text.casefold() == "dimension")
     parts: dict[str, list[Row]] = {}

@@ -132,6 +132,27 @@ def refuse_scale(text: str) -> None:
         )
 
 
+_MONTH = "(?-i:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*)"
+_UNFINISHED = re.compile(
+    r"\b(?:figures?|numbers?|counts?|values?|amounts?|data|totals?|results?|20\d\d|quarter|year|"
+    rf"{_MONTH})\b[^.:]{{0,40}}?"
+    r"\b(?:are|is) (?:still )?(?:preliminary|provisional|partial|incomplete|not (?:yet )?(?:complete|final|whole))\b"
+    r"|\b(?:preliminary|provisional|partial|incomplete) (?:figures?|numbers?|counts?|data|totals?|results?)\b"
+    rf"|\b(?:covers?|includes?|(?:is|are) (?:for|of))\b[^.:]{{0,10}} {_MONTH}[^.:]{{0,40}}\bonly\b"
+    r"|\((?:preliminary|provisional|partial|incomplete)\)|\byear to date\b|\bYTD\b",
+    re.IGNORECASE,
+)
+
+
+def refuse_unfinished(text: str) -> None:
+    """Raise LayoutError where a document says that its numbers are not final or that its period is not whole."""
+    if (said := _UNFINISHED.search(text)) is not None:
+        raise LayoutError(
+            f"the document says {said.group()!r}, so a number of it is not final or not of a whole period: wait for "
+            "the final document, or transcribe what you need with its own period and the status P"
+        )
+
+
 def require_tables(layout: "Layout", found: set[str]) -> None:
     """Raise LayoutError if a table that the layout requires gave no figure."""
     for table in layout.tables:

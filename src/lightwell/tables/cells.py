@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, Locator, refuse_scale, require_tables
+from lightwell.tables import Figure, Locator, refuse_scale, refuse_unfinished, require_tables
 
 if TYPE_CHECKING:
     from lightwell.archive import Document
@@ -115,10 +115,13 @@ def _read_sheet(sheet: Sheet, layout: "Layout", given: Mapping[str, str]) -> Ite
 
 
 def _is_ignored_sheet(sheet: Sheet, layout: "Layout") -> bool:
-    """Whether a sheet without a table is empty, holds notes or is declared to be ignored. Raises LayoutError if not."""
+    """Whether a sheet without a table is empty, holds notes or is declared to be ignored. Raises LayoutError if not, or
+    where it says that the numbers of the other sheets are not counts as printed."""
     filled = [cell.text for row in sheet.rows for cell in row if cell.text]
     numbers = any(re.fullmatch(r"[\d.,%]*\d{3}[\d.,%]*", text) for text in filled)
     notes = _fits(_NOTES_SHEET, sheet.name) and not numbers
+    for text in filled:
+        refuse_scale(text)
     if filled and not notes and not any(_fits(pattern, sheet.name) for pattern in layout.ignore_sheets):
         raise LayoutError(f"sheet {sheet.name!r} is not known: declare a table for it, or add it to `ignore_sheets`")
     return True
@@ -134,12 +137,13 @@ def _may_open(tables: "list[RecordsTable | CrosstabTable]", row: Row) -> bool:
 def is_note(row: Row) -> bool:
     """Whether a row is a note to the table above it: a sentence in its first cell and nothing else.
 
-    Raises LayoutError where it says that the numbers are not counts as printed.
+    Raises LayoutError where it says that the numbers are not counts as printed, or not final.
     """
     texts = [cell.text for cell in row if cell.text]
     if len(texts) != 1 or row[0].text != texts[0] or not _fits(_NOTE, texts[0]):
         return False
     refuse_scale(texts[0])
+    refuse_unfinished(texts[0])
     return len(texts[0].split()) >= _SENTENCE
 
 

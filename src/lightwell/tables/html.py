@@ -157,6 +157,8 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
     if given:
         _refuse_other_half(page, document.url or "")
     sheets = [sheet for sheet in page.sheets if not _is_ignored(sheet, layout)]
+    if given:
+        _refuse_other_headings(sheets, document.url or "")
     lax = [table.model_copy(update={"required": False}) for table in layout.tables]  # asked for below, with the prose
     found = list(figures(sheets, document, layout.model_copy(update={"tables": lax})))
     for figure in found:
@@ -192,6 +194,18 @@ def _refuse_other_half(page: Page, url: str) -> None:
         )
 
 
+def _refuse_other_headings(sheets: list[Sheet], url: str) -> None:
+    """A table under a heading that names only other half-years or years than the address is not of the address's."""
+    due = _halves(url)
+    for sheet in sheets:
+        named = _halves(sheet.name) or set(re.findall(r"(?<!\d)20\d\d(?!\d)", sheet.name))
+        if due and named and not any(half.startswith(name) for half in due for name in named):
+            raise LayoutError(
+                f"the table under {sheet.name!r} is of {', '.join(sorted(named))}, the page's address of "
+                f"{', '.join(sorted(due))}: transcribe what you need of the page"
+            )
+
+
 def _halves(text: str) -> set[str]:
     """The half-years that a text or an address names: H1 2031, 2031-h1, January 1, 2031 - June 30, 2031, 2031-6-30."""
     return {
@@ -215,9 +229,30 @@ def _read_prose(blocks: list[_Text], table: "ProseTable", given: dict[str, str])
         text = re.sub(r"(?<!\d)\u00a0|\u00a0(?!\d)", " ", str(block))
         for match in re.finditer(table.pattern, text):
             low, high = match.span("text")
-            labels = {k: v for k, v in match.groupdict("").items() if k != "text"}
+            labels = {k: v for k, v in match.groupdict("").items() if k != "text"} | _doubt(text, *match.span())
             where = Locator(line=block.line_at(low), column=f"block {number}, {low + 1}-{high}")
             yield Figure(table.name, {**given, **labels}, match["text"], where)
+
+
+_PART = re.compile(  # of a sentence, behind the number up to the next comma: that it counts another span, or a part
+    r"\b(?:since|to date|so far|cumulative\w*|(?:previous|prior|last|preceding|first|second|third|fourth|final)"
+    r" (?:reporting )?(?:period|half|year|quarter|six|three|month|report)\w*|Q[1-4]|average|(?:per|each|every|a) "
+    r"(?:day|week|month|quarter|year)|daily|weekly|monthly|quarterly|in (?:the )?(?:EU|European Union|Europe))\b"
+    r"|\b(?:in|of|during|for) (?:January|February|March|April|May|June|July|August|September|October|November|December)"
+    r"\b(?!,? (?:to|through|and|until)\b|(?: \d+,?)? ?[-–—])",
+    re.IGNORECASE,
+)
+
+
+def _doubt(text: str, low: int, high: int) -> dict[str, str]:
+    """The label `doubt` where the sentence around a match says that it does not count the whole half-year."""
+    before = re.split(r"(?<!\b[A-Z])[.!?]\s", text[:low])[-1]
+    behind = re.split(r"[,;.!?](?!\d)", text[high:])[0]
+    for said in (before + text[low:high], behind):
+        if (part := _PART.search(said)) is not None:
+            what = f"the sentence says {part[0]!r}: does it count the whole half-year? See the page, and transcribe it"
+            return {"doubt": what}
+    return {}
 
 
 # ------------------------------------------------------------------------------------------------------------- the page

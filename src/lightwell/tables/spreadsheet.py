@@ -1,7 +1,8 @@
 """Workbooks (XLSX, ODS) to figures. Values are taken as stored, never recalculated; nothing in a workbook is run.
 
 Hidden sheets are left out. A formula without a stored value and an error such as #REF! are read as that text, which no
-number takes in, and a number merged over several cells is refused: none of them is an empty cell.
+number takes in, and a number merged over several cells is refused: none of them is an empty cell. A digit that is set
+raised, as a footnote's, is read as `¹`, never as one more digit of the number before it.
 """
 
 import re
@@ -90,25 +91,89 @@ _SHEET = re.compile(rb'<sheet [^>]*?name="(?P<name>[^"]*)"[^>]*?r:id="(?P<id>[^"
 
 
 def _faults(path: Path) -> Mapping[str, Mapping[str, str]]:
-    """By sheet and cell of an XLSX: the error that a cell shows, or that its formula was never worked out."""
+    """By sheet and cell of an XLSX: the error that a cell shows, that its formula was never worked out, or its text
+    where some of it is raised. Raises LayoutError where an ODS raises a digit behind another."""
     found: dict[str, dict[str, str]] = {}
     with ZipFile(path) as parts:
         names = parts.namelist()
         if "xl/workbook.xml" not in names or "xl/_rels/workbook.xml.rels" not in names:
+            if "content.xml" in names:
+                _refuse_raised(parts)
             return found
+        raised = _raised_strings(parts.read("xl/sharedStrings.xml")) if "xl/sharedStrings.xml" in names else {}
         links = re.findall(rb"<Relationship [^>]*>", parts.read("xl/_rels/workbook.xml.rels"))
         targets = {
             _attribute(link, "Id"): _attribute(link, "Target").rpartition("xl/")[2].lstrip("/") for link in links
         }
         for sheet in _SHEET.finditer(parts.read("xl/workbook.xml")):
             if (part := f"xl/{targets.get(sheet['id'].decode())}") in names:
-                cells = {m["cell"].decode(): _fault(m["error"]) for m in _FAULT.finditer(parts.read(part))}
-                found[unescape(sheet["name"].decode())] = cells
+                xml = parts.read(part)
+                cells = {m["cell"].decode(): _fault(m["error"]) for m in _FAULT.finditer(xml)}
+                found[unescape(sheet["name"].decode())] = {**cells, **_raised_cells(xml, raised)}
     return found
 
 
 def _fault(error: bytes | None) -> str:
     return "a formula without a stored value" if error is None else error.decode()
+
+
+_STRING = re.compile(rb"<si\b[^>]*?(?:/>|>(.*?)</si>)", re.DOTALL)
+_RUN = re.compile(rb"<r>(?:<rPr>(?P<look>.*?)</rPr>)?<t\b[^>]*>(?P<text>[^<]*)</t></r>", re.DOTALL)
+_TEXT_CELL = re.compile(
+    rb"""<c r="(?P<cell>[A-Z]+[0-9]+)"[^>]*? t="(?:s"[^>]*><v>(?P<number>[0-9]+)</v>"""
+    rb"""|inlineStr"[^>]*><is>(?P<text>.*?)</is>)""",
+    re.DOTALL,
+)
+_SUPER = re.compile(
+    rb"""<style:style style:name="([^"]+)"[^>]*>(?:(?!</style:style>).)*?text-position="super""", re.DOTALL
+)
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _raised_strings(xml: bytes) -> Mapping[int, str]:
+    """The shared strings of an XLSX with a raised part, by number."""
+    if b'"superscript"' not in xml:
+        return {}
+    strings = ((n, match[1] or b"") for n, match in enumerate(_STRING.finditer(xml)))
+    return {n: _with_raised(string) for n, string in strings if b'"superscript"' in string}
+
+
+def _raised_cells(xml: bytes, strings: Mapping[int, str]) -> Mapping[str, str]:
+    """By cell of an XLSX sheet: a text of which a part is raised."""
+    if not strings and b'"superscript"' not in xml:
+        return {}
+    found = {}
+    for match in _TEXT_CELL.finditer(xml):
+        if match["number"] is not None and int(match["number"]) in strings:
+            found[match["cell"].decode()] = strings[int(match["number"])]
+        elif match["text"] is not None and b'"superscript"' in match["text"]:
+            found[match["cell"].decode()] = _with_raised(match["text"])
+    return found
+
+
+def _with_raised(runs: bytes) -> str:
+    texts = [(run["text"], b'"superscript"' in (run["look"] or b"")) for run in _RUN.finditer(runs)]
+    if b"".join(text for text, _ in texts) != b"".join(re.findall(rb"<t\b[^>]*>([^<]*)</t>", runs)):
+        return "a text with a raised part"
+    shown = [(unescape(text.decode()), raised) for text, raised in texts]
+    return "".join(text.translate(_RAISED) if raised else text for text, raised in shown).strip()
+
+
+def _refuse_raised(parts: ZipFile) -> None:
+    """Raise LayoutError where an ODS has a raised digit behind a digit: the two would be read as one number."""
+    with parts.open("content.xml") as content:
+        if not (styles := _SUPER.findall(content.read(2_000_000).split(b"<office:body")[0])):
+            return
+    span = (
+        rb"[0-9](?:</text:span>)?<text:span text:style-name=\"(?:"
+        + b"|".join(map(re.escape, styles))
+        + rb")\">\s*[0-9]"
+    )
+    if (met := re.search(span, parts.read("content.xml"))) is not None:
+        raise LayoutError(
+            "the workbook has a raised digit right behind a number, as a footnote's: "
+            f"{re.sub(rb'<[^>]*>', b' with a raised ', met[0]).decode()!r}; put it in a cell of its own, and add that"
+        )
 
 
 def _attribute(element: bytes, name: str) -> str:

@@ -27,7 +27,7 @@ from pdfplumber.pdf import PDF
 from pdfplumber.utils.exceptions import MalformedPDFException, PdfminerException
 
 from lightwell.errors import LayoutError
-from lightwell.tables import Figure, Locator, Opening, refuse_scale, require_tables
+from lightwell.tables import Figure, Locator, Opening, refuse_scale, refuse_unfinished, require_tables
 from lightwell.tables.pdf.grids import read_grids
 from lightwell.tables.pdf.lists import ListReader
 from lightwell.tables.pdf.words import Word, around, fits, join, lines_of, page_words, text_of
@@ -87,10 +87,12 @@ def extract(document: "Document", layout: "Layout") -> Iterator[Figure]:
         if len(pdf.pages) > MAX_PAGES:
             raise LayoutError(f"{len(pdf.pages)} pages, the cap is {MAX_PAGES}: is this the right document?")
         for page in pdf.pages:
-            words = _heeded(page_words(page), layout.ignore)
+            words = _heeded(printed_words := page_words(page), layout.ignore)
+            refuse_unfinished(text_of(printed_words))
             blank = blank and not words
             refuse_scale(text := text_of(words))
             for match in re.finditer(layout.period, text) if layout.period else ():
+                _refuse_part(text[: match.start("year")], match["year"])
                 periods.setdefault(match["year"], page.page_number)
             for reader in lists:
                 figures += reader.read(page, words)
@@ -113,6 +115,23 @@ def _heeded(words: list[Word], ignore: list[str]) -> list[Word]:
     """The words of a page but for the lines that the layout says are no data."""
     lines = lines_of(words)
     return [w for line in lines if not any(fits(pattern, join([line])) for pattern in ignore) for w in line]
+
+
+_PART = re.compile(  # what makes of the year behind it less than that year, more than it, or another
+    r"\b(?:(?:FY|fiscal|Q[1-4]|H[12]|half|quarter|preliminary|provisional|interim|partial|draft|estimated"
+    r"|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?(?: year| of)?,? ?(?:[-–—/&]|to|and|through)?"
+    r"|20\d\d ?(?:[-–—/&,]|to|and|through)) ?$",
+    re.IGNORECASE,
+)
+
+
+def _refuse_part(before: str, year: str) -> None:
+    if (part := _PART.search(before[-40:])) is not None:
+        raise LayoutError(
+            f"the document reports on {part.group() + year!r}, which is not the period {year} or not its final report: "
+            "wait for the whole one, or transcribe what you need under the period that it says"
+        )
 
 
 def _period(periods: dict[str, int], pattern: str) -> str:
