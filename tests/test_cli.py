@@ -231,6 +231,7 @@ def test_without_a_warehouse_it_is_said_how_to_get_one(command: str, lightwell: 
     assert not (tmp_path / "new").exists(), "asking makes nothing"
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_said(lightwell: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     pdf = by_esp(12).write(tmp_path / "list.pdf")

@@ -239,6 +239,7 @@ def test_a_sheet_of_definitions_is_no_report_and_another_sheet_is_not_passed_ove
     assert "sheet Appeals, cell A1" in problem(workbook(tmp_path / "b.xlsx", report(), Appeals={"A1": "Appeals"}))
 
 
+@pytest.mark.slow
 def test_from_the_file_to_the_warehouse(tmp_path: Path, settings: Settings) -> None:
     fetch.add(MICROSOFT, workbook(tmp_path / "report.xlsx", report()), settings)
     release_archive(settings)

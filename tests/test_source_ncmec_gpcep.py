@@ -209,6 +209,7 @@ def test_a_case_study_does_not_reach_the_archive(tmp_path: Path, settings: Setti
     assert [a.outcome for a in archive.attempts(settings, GPCEP.id)] == ["failed"]
 
 
+@pytest.mark.slow
 def test_from_file_to_warehouse(tmp_path: Path, settings: Settings, lightwell: Callable[..., Ran]) -> None:
     path = tmp_path / "r.json"
     path.write_text(json.dumps(reports(jurisdiction("PH", "Philippines", 100, 300))), encoding="utf-8")

@@ -187,7 +187,7 @@ def test_half_years_and_quarters_keep_their_length(path: Path) -> None:
         (1, "Year to date", "Period type says 'Year to date' and Period"),
         (1, "Annual", "Period type says 'Annual' and Period 'Jul-Sep 2021'"),
         (2, "Jul-Aug 2021", "Period type says 'Quarterly' and Period 'Jul-Aug 2021'"),
-        (2, "2021", None),
+        (2, "2021", "Period type says 'Quarterly' and Period '2021'"),
         (3, "Chapter", "dimension policy_level"),
         (4, "Kindness", "harm: 'Kindness' is not in harm_label.csv for tiktok_enforcement"),
         (5, "Guessed", "metric: 'Category share | Guessed'"),
@@ -197,15 +197,19 @@ def test_half_years_and_quarters_keep_their_length(path: Path) -> None:
         (9, "n.a.", "number: 'n.a.' is not a number"),
     ],
 )
-def test_what_is_not_known_is_quarantined_by_row(path: Path, column: int, printed: str, reason: str | None) -> None:
+def test_what_is_not_known_is_quarantined_by_row(path: Path, column: int, printed: str, reason: str) -> None:
     broken = list(LINES[2])
     broken[column] = printed
     found = read(path, text([LINES[0], tuple(broken)]))
-    if reason is None:  # a year is a period too, and never one of the quarters' series
-        assert [o.freq for o in found.observations] == ["Q", "A"]
-        return
     assert len(found.observations) == 1
     assert found.quarantined[0].reason.startswith(reason)
+
+
+def test_a_year_is_never_of_the_series_of_the_quarters(path: Path) -> None:
+    annual = ("Category share", "Annual", "2021", *LINES[2][3:])
+    found = read(path, text([LINES[0], annual]))
+    assert [(o.freq, o.time_period) for o in found.observations][1:] == [("A", "2021")]
+    assert len({o.series_id for o in found.observations}) == 2
 
 
 def test_a_share_over_one_is_refused(path: Path) -> None:

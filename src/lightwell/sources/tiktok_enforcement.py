@@ -52,10 +52,17 @@ def _placed(figure: Figure, twice: bool) -> Figure:
 def _is_whole(kind: str, period: str) -> bool:
     """Whether a period is as long as its type says; a type such as `Year to date` says no length."""
     length = _LENGTHS.get(kind.casefold())
-    months = re.fullmatch(r"([a-z]{3})[a-z]*-([a-z]{3})[a-z]* \d{4}", period.casefold())
-    if length is None or months is None or not set(months.groups()) <= set(_MONTHS):
-        return length is not None
-    return _MONTHS.index(months[2]) - _MONTHS.index(months[1]) + 1 == length
+    return length is not None and _months(period) in (length, None)
+
+
+def _months(period: str) -> int | None:
+    """How many months a period such as `Jan-Mar 2021` or `2021` has; None where its form does not tell."""
+    if re.fullmatch(r"\d{4}", period):
+        return 12
+    ends = re.fullmatch(r"([a-z]{3})[a-z]*-([a-z]{3})[a-z]* \d{4}", period.casefold())
+    if ends is None or not set(ends.groups()) <= set(_MONTHS):
+        return None
+    return _MONTHS.index(ends[2]) - _MONTHS.index(ends[1]) + 1
 
 
 def _printed_twice(found: Iterable[Figure]) -> set[tuple[str, str]]:
