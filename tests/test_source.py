@@ -179,6 +179,27 @@ def test_the_version_changes_with_the_layouts_and_with_nothing_else(declare: Cal
     assert version(layouts=[{**HARBOUR["layouts"][0], "ignore": ["Page .*"]}]) != first
 
 
+@pytest.mark.parametrize(
+    ("source_id", "module"),
+    [
+        ("dsa_tiktok", "sources/dsa_harmonised/template.py"),
+        ("dsa_tiktok", "sources/dsa_harmonised/__init__.py"),
+        ("uk_prc", "sources/uk_prc.py"),
+        ("uk_prc", "tables/cells.py"),
+    ],
+)
+def test_the_version_changes_with_every_module_that_reads_the_source(
+    monkeypatch: pytest.MonkeyPatch, source_id: str, module: str
+) -> None:
+    first, read = source.load(source_id).extractor_version(), Path.read_bytes
+
+    def changed(path: Path) -> bytes:
+        return read(path) + (b"# changed" if path.as_posix().endswith(module) else b"")
+
+    monkeypatch.setattr(Path, "read_bytes", changed)
+    assert source.load(source_id).extractor_version() != first
+
+
 def test_the_next_document_is_expected_after_the_usual_delay(declare: Callable[..., Settings]) -> None:
     one = source.load("harbour_letters", declare())
     assert (

@@ -328,7 +328,8 @@ class Source(_Strict):
         modules = [*folder.rglob("*.py")]
         spec = importlib.util.find_spec(f"lightwell.sources.{self.module or self.id}")
         if spec is not None and spec.origin:
-            modules.append(Path(spec.origin))
+            own = Path(spec.origin)
+            modules += own.parent.rglob("*.py") if own.name == "__init__.py" else [own]
         digest = hashlib.sha256()
         for module in sorted(modules):
             digest.update(module.read_bytes())
