@@ -26,6 +26,7 @@ BELOW = (
     "sources",
     "settings",
     "errors",
+    "disk",
 )
 HOMES = {  # library -> where it lives
     "pdfplumber": ("tables/pdf/",),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from lightwell.disk import sync
 from lightwell.errors import ArchiveError
 from lightwell.settings import Settings
 
@@ -110,8 +111,8 @@ def store(settings: Settings, stream: BinaryIO, suffix: str) -> tuple[str, int]:
             temporary.replace(folder / f"{document_id}{suffix}")
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(folder)
-        _sync_folder(settings.archive)
+        sync(folder)
+        sync(settings.archive)
     return document_id, size
 
 
@@ -145,7 +146,7 @@ def _appending(ledger: Path) -> Iterator[FileIO]:
                 yield file
                 break
     if new:
-        _sync_folder(ledger.parent)
+        sync(ledger.parent)
 
 
 def _stands(file: FileIO, at: Path) -> bool:
@@ -181,7 +182,7 @@ def take_lines(settings: Settings, source_id: str, lines: Iterable[bytes]) -> No
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(ledger)
-        _sync_folder(ledger.parent)
+        sync(ledger.parent)
 
 
 def _order(line: bytes) -> tuple[bool, datetime, bytes]:
@@ -416,11 +417,3 @@ def _clear_temporary(settings: Settings) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from lightwell import warehouse
 from lightwell.datapackage import DESCRIPTOR, NAME, Column, Resource, Written, describe
+from lightwell.disk import sync
 from lightwell.errors import LightwellError
-from lightwell.rows import as_text, csv_line, identifier, is_risky, neutralise, quoted, sync, write_file
+from lightwell.rows import as_text, csv_line, identifier, is_risky, neutralise, quoted, write_file
 from lightwell.settings import Settings, resource
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from lightwell.disk import sync
 from lightwell.errors import LightwellError
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -142,15 +143,6 @@ def write_file(path: Path, text: str) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync(path.parent)
-
-
-def sync(folder: Path) -> None:
-    """Have the folder's names on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def identifier(name: str) -> str:

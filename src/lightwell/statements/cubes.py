@@ -24,6 +24,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from lightwell.disk import sync
 from lightwell.errors import DumpError
 from lightwell.statements import rows
 from lightwell.statements.scan import KEYS, Cell
@@ -207,7 +208,7 @@ def _publish(staging: Path, receipt: Receipt, to: Path) -> None:
     day = to / f"day={receipt.day}"
     written = {path.relative_to(staging) for path in staging.rglob("*.parquet")}
     for path in written:
-        _sync(staging / path)
+        sync(staging / path)
     try:
         (staging / day.name).rename(day)  # in one step, if this is the day's first dump
     except OSError:
@@ -218,18 +219,10 @@ def _publish(staging: Path, receipt: Receipt, to: Path) -> None:
         if path.relative_to(to) not in written:
             path.unlink()  # of an earlier reduction of the same dump
     (staging / place.name).write_text(json.dumps(asdict(receipt), indent=2) + "\n", encoding="utf-8")
-    _sync(staging / place.name)
+    sync(staging / place.name)
     (staging / place.name).replace(place)
     for folder in (day, place.parent, to):
-        _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+        sync(folder)
 
 
 @dataclass(frozen=True, slots=True, order=True)

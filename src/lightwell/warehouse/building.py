@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from lightwell import __version__
 from lightwell.archive import Attempt
+from lightwell.disk import sync
 from lightwell.errors import BuildError
 from lightwell.settings import Settings, resource
 from lightwell.source import Source
 from lightwell.warehouse.connecting import NO_EXTENSIONS, Option, first_lines, quoted
-from lightwell.warehouse.publishing import DATABASE, Build, abandon, claim, sync
+from lightwell.warehouse.publishing import DATABASE, Build, abandon, claim
 from lightwell.warehouse.rows import Prepared, Row, as_utc, codelist_rows, rows_of, utc
 
 if TYPE_CHECKING:

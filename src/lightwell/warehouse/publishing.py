@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lightwell import store
+from lightwell.disk import sync
 from lightwell.errors import BuildError, OvertakenError
 from lightwell.settings import Settings
 from lightwell.store.copy import locked
@@ -327,12 +328,3 @@ def _prune(settings: Settings) -> None:
                 shutil.rmtree(doomed)
             except OSError as error:
                 _log.warning("release %s could not be removed, the next build tries again: %s", doomed, error)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, stand on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
